@@ -1,0 +1,45 @@
+import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+import manifest from '../package.json' with { type: 'json' };
+
+const root = resolve(import.meta.dirname, '..');
+
+/** The folder that is deployed: one bundle, host.json and package.json. */
+export const APP_FOLDER = join(root, 'dist/app');
+
+/**
+ * Bundles `src/index.ts` into a folder that the local host and Azure both load as a function app.
+ *
+ * `@azure/functions-core` stays outside, because the host's worker supplies it. Packages' ESM builds call
+ * `createRequire(import.meta.url)`, which a CommonJS bundle lacks: the banner gives it.
+ *
+ * @param folder - where to write; default `dist/app`
+ * @returns the folder, the bundle's size in bytes, the time taken in milliseconds
+ * @throws when esbuild reports an error
+ */
+export async function buildApp(folder = APP_FOLDER): Promise<{ folder: string; bytes: number; durationMs: number }> {
+  const startedMs = performance.now();
+  const bundle = join(folder, 'index.cjs');
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await build({
+    entryPoints: [join(root, 'src/index.ts')],
+    outfile: bundle,
+    bundle: true,
+    platform: 'node',
+    target: 'node22',
+    format: 'cjs',
+    external: ['@azure/functions-core'],
+    sourcemap: 'linked',
+    define: { 'import.meta.url': '__importMetaUrl' },
+    banner: { js: "const __importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
+    logLevel: 'warning',
+  });
+  await copyFile(join(root, 'host.json'), join(folder, 'host.json'));
+  const { name, version, description, license } = manifest;
+  const appManifest = { name, version, description, license, main: 'index.cjs' };
+  await writeFile(join(folder, 'package.json'), `${JSON.stringify(appManifest, null, 2)}\n`);
+  const { size } = await stat(bundle);
+  return { folder, bytes: size, durationMs: Math.round(performance.now() - startedMs) };
+}
