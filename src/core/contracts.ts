@@ -1,0 +1,170 @@
+import { z } from 'zod';
+import { ProgressSchema } from './progress.ts';
+import { RunPlanSchema } from './run-request.ts';
+import { UsageSchema } from './usage.ts';
+
+/** Where a run's issues are read from. */
+export const SourceSchema = z.object({
+  blob: z.string(),
+  format: z.enum(['csv', 'ndjson', 'json']),
+  /** Only the first so many issues; null for all. */
+  limit: z.int().nullable(),
+});
+export type Source = z.infer<typeof SourceSchema>;
+
+/** Input of the root orchestration: names and settings, never issue text. */
+export const RunInputSchema = z.object({
+  runId: z.string(),
+  /** 1 for the first start of a run id. */
+  attempt: z.int(),
+  source: SourceSchema,
+  plan: RunPlanSchema,
+});
+export type RunInput = z.infer<typeof RunInputSchema>;
+
+/** What `loadIssues` found. */
+export const LoadedSchema = z.object({
+  /** Rows of the source. */
+  total: z.int(),
+  /** Distinct issues: one call each at most. */
+  units: z.int(),
+});
+export type Loaded = z.infer<typeof LoadedSchema>;
+
+/** What a stream carries from one generation to the next. */
+export const StreamStateSchema = z.object({
+  /** Number of the stream's next own batch. */
+  nextBatch: z.int(),
+  /** Units that were put back; drawn before the next own batch. */
+  deferred: z.array(z.int()),
+  /** Earliest instant of the next batch, in milliseconds since 1970; 0 = at once. */
+  resumeAtMs: z.number(),
+  /** Consecutive failures that would be the same for every issue. */
+  stopsInRow: z.int(),
+  /** Why the stream draws no more, before its units are used up. */
+  stopped: z.object({ reason: z.enum(['deadline', 'fatal']), code: z.string().nullable() }).nullable(),
+  progress: ProgressSchema,
+});
+export type StreamState = z.infer<typeof StreamStateSchema>;
+
+/** Input of a stream's orchestration. */
+export const StreamInputSchema = z.object({
+  runId: z.string(),
+  stream: z.int(),
+  plan: RunPlanSchema,
+  layout: z.object({ units: z.int(), batchSize: z.int(), streams: z.int() }),
+  /** No new batch from this instant on, in milliseconds since 1970. */
+  deadlineAtMs: z.number(),
+  state: StreamStateSchema,
+});
+export type StreamInput = z.infer<typeof StreamInputSchema>;
+
+/** Result of a stream's orchestration. */
+export const StreamOutputSchema = StreamStateSchema.pick({ stopped: true, progress: true });
+export type StreamOutput = z.infer<typeof StreamOutputSchema>;
+
+/** Input of `analyzeIssue`. */
+export const AnalyzeInputSchema = z.object({
+  runId: z.string(),
+  unit: z.int(),
+  plan: RunPlanSchema.pick({ analysis: true, deployment: true, concurrency: true, requestTimeoutMs: true }),
+});
+export type AnalyzeInput = z.infer<typeof AnalyzeInputSchema>;
+
+/** What `analyzeIssue` answers: codes and counts, never text. */
+export const AnalyzeOutputSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('settled'),
+    outcome: z.enum(['succeeded', 'failed', 'skipped']),
+    code: z.string().nullable(),
+    /** Further issues that this outcome stands for. */
+    copies: z.int(),
+    calls: z.int(),
+    failedAttempts: z.int(),
+    usage: UsageSchema,
+    costUsd: z.number().nullable(),
+  }),
+  z.object({
+    kind: z.literal('deferred'),
+    code: z.string(),
+    notBeforeMs: z.number(),
+  }),
+]);
+export type AnalyzeOutput = z.infer<typeof AnalyzeOutputSchema>;
+
+/** How a stream came to its end, as the report needs it. */
+export const StreamEndSchema = z.object({
+  kind: z.enum(['drained', 'deadline', 'fatal', 'died']),
+  code: z.string().nullable(),
+});
+export type StreamEnd = z.infer<typeof StreamEndSchema>;
+
+/** Input of `buildReport`. */
+export const ReportInputSchema = z.object({
+  runId: z.string(),
+  attempt: z.int(),
+  plan: RunPlanSchema,
+  startedAtMs: z.number(),
+  endedAtMs: z.number(),
+  /** Null when the issues could not be loaded: then there is nothing to fold, and the report says so. */
+  loaded: z
+    .object({ layout: StreamInputSchema.shape.layout, ends: z.array(StreamEndSchema), deferrals: z.int() })
+    .nullable(),
+});
+export type ReportInput = z.infer<typeof ReportInputSchema>;
+
+/** The figures of a run, small enough for its orchestration's output. */
+export const RunSummarySchema = z.object({
+  runId: z.string(),
+  attempt: z.int(),
+  analysis: z.string(),
+  /** `completed`: every issue has an outcome, good or bad. `failed`: the issues could not be read. */
+  status: z.enum(['completed', 'failed']),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime(),
+  durationMs: z.number(),
+  total: z.int(),
+  succeeded: z.int(),
+  failed: z.int(),
+  skipped: z.int(),
+  notStarted: z.int(),
+  cached: z.int(),
+  coalesced: z.int(),
+  deferrals: z.int(),
+  calls: z.int(),
+  possiblyPaidTwice: z.int(),
+  tokens: UsageSchema.extend({ totalTokens: z.int() }),
+  costUsd: z.number().nullable(),
+});
+export type RunSummary = z.infer<typeof RunSummarySchema>;
+
+interface Contract<I, O> {
+  /** The name under which the function is registered with the host. */
+  readonly name: string;
+  readonly input: z.ZodType<I>;
+  readonly output: z.ZodType<O>;
+}
+
+/** Every durable function of the app: registered name, input, output. */
+export const CONTRACTS = {
+  processIssues: { name: 'processIssues', input: RunInputSchema, output: RunSummarySchema } satisfies Contract<
+    RunInput,
+    RunSummary
+  >,
+  processStream: { name: 'processStream', input: StreamInputSchema, output: StreamOutputSchema } satisfies Contract<
+    StreamInput,
+    StreamOutput
+  >,
+  loadIssues: { name: 'loadIssues', input: RunInputSchema, output: LoadedSchema } satisfies Contract<RunInput, Loaded>,
+  analyzeIssue: { name: 'analyzeIssue', input: AnalyzeInputSchema, output: AnalyzeOutputSchema } satisfies Contract<
+    AnalyzeInput,
+    AnalyzeOutput
+  >,
+  buildReport: { name: 'buildReport', input: ReportInputSchema, output: RunSummarySchema } satisfies Contract<
+    ReportInput,
+    RunSummary
+  >,
+} as const;
+
+/** Attempts that the durable retry policy makes of an activity: with delays of 2, 4, 8 and 16 s between. */
+export const RETRY = { maxAttempts: 5, firstDelayMs: 2_000, backoff: 2 } as const;

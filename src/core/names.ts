@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+const RUN_ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+/**
+ * A run's id, which is also its root orchestration's instance id, its table partition and its blob folder.
+ *
+ * The pattern is what all three accept: table keys refuse `/ \ # ?`, instance ids a leading `@`.
+ */
+export const RunIdSchema = z
+  .string('1 to 100 characters of A-Z a-z 0-9 . _ -, starting with a letter or digit')
+  .regex(RUN_ID_PATTERN, '1 to 100 characters of A-Z a-z 0-9 . _ -, starting with a letter or digit');
+
+/** Instance id of one stream of a run's attempt. */
+export function streamInstanceId(runId: string, attempt: number, stream: number): string {
+  return `${runId}:${attempt}:${stream}`;
+}
+
+/** Row key of an issue by its place in the input (0-based); eight digits, so that text order is input order. */
+export function rowKey(index: number): string {
+  return String(index).padStart(8, '0');
+}
+
+/** Blob names of a run, below the container for runs. */
+export const runBlobs = {
+  source: (runId: string) => `${runId}/source.json`,
+  manifest: (runId: string) => `${runId}/manifest.json`,
+  page: (runId: string, page: number) => `${runId}/pages/${String(page).padStart(5, '0')}.ndjson`,
+  report: (runId: string) => `${runId}/report.json`,
+  results: (runId: string, format: 'ndjson' | 'csv') => `${runId}/results.${format}`,
+};
+
+/** Blob names of an upload, below the same container; the prefix cannot be a run id. */
+export const uploadBlobs = {
+  content: (uploadId: string) => `_uploads/${uploadId}`,
+  description: (uploadId: string) => `_uploads/${uploadId}.json`,
+};

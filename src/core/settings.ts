@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { InvalidInputError, parseInput } from './problems.ts';
+
+/** Bounds of the numbers that a run goes by; each holds for the environment and for a request alike. */
+export const BOUNDS = {
+  concurrency: { min: 1, max: 200 },
+  batchSize: { min: 1, max: 100 },
+  streams: { min: 1, max: 16 },
+  batchDelayMs: { min: 0, max: 3_600_000 },
+  requestTimeoutSeconds: { min: 1, max: 600 },
+} as const;
+
+interface Definition<T> {
+  readonly env: string;
+  readonly fallback: T;
+  readonly schema: z.ZodType<T>;
+  /** What is allowed, as shown in errors and in the README. */
+  readonly allowed: string;
+  readonly meaning: string;
+}
+
+function number(
+  env: string,
+  fallback: number,
+  { min, max }: { min: number; max: number },
+  meaning: string,
+): Definition<number> {
+  const allowed = `an integer from ${min} to ${max}`;
+  const schema = z
+    .string()
+    .regex(/^\d{1,9}$/, allowed)
+    .transform(Number)
+    .refine(value => value >= min && value <= max, allowed);
+  return { env, fallback, schema, allowed, meaning };
+}
+
+function text(env: string, allowed: string, pattern: RegExp, meaning: string): Definition<string | null> {
+  return { env, fallback: null, schema: z.string().regex(pattern, allowed), allowed, meaning };
+}
+
+const HTTP_URL = /^https?:\/\/[^\s/]+(\/\S*)?$/;
+const ANY_TEXT = /\S/;
+
+/** The environment variable by which the Functions host itself is given its ceiling. */
+export const CEILING_VARIABLE = 'AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions';
+
+/** Every setting: its environment variable, default, range and meaning. The README's table is this one. */
+export const SETTINGS = {
+  endpoint: text('AZURE_OPENAI_ENDPOINT', 'an http(s) URL', HTTP_URL, 'the Azure OpenAI resource'),
+  deployment: text(
+    'AZURE_OPENAI_DEPLOYMENT',
+    'the name of a deployment',
+    /^[\w.-]{1,64}$/,
+    'the deployment that answers',
+  ),
+  apiKey: text('AZURE_OPENAI_API_KEY', 'a key', ANY_TEXT, 'only if set; otherwise Entra ID (`DefaultAzureCredential`)'),
+  concurrency: number(
+    'MAX_CONCURRENT_AI_CALLS',
+    10,
+    BOUNDS.concurrency,
+    "a run's calls in flight in each process; at most the ceiling",
+  ),
+  ceiling: number(
+    CEILING_VARIABLE,
+    10,
+    BOUNDS.concurrency,
+    "the host's ceiling of activities at one time, for each instance; overrides host.json",
+  ),
+  batchSize: number('AI_BATCH_SIZE', 20, BOUNDS.batchSize, 'issues in a batch'),
+  streams: number('AI_BATCH_STREAMS', 3, BOUNDS.streams, 'batches in flight'),
+  batchDelayMs: number(
+    'AI_BATCH_DELAY_MS',
+    1_000,
+    BOUNDS.batchDelayMs,
+    "least pause between a stream's batches, in milliseconds",
+  ),
+  requestTimeoutSeconds: number(
+    'AZURE_OPENAI_REQUEST_TIMEOUT',
+    120,
+    BOUNDS.requestTimeoutSeconds,
+    'of one call, in seconds',
+  ),
+  maxConnections: number('AZURE_OPENAI_MAX_CONNECTIONS', 20, { min: 1, max: 1_000 }, 'connections in all'),
+  maxConnectionsPerHost: number(
+    'AZURE_OPENAI_MAX_CONNECTIONS_PER_HOST',
+    10,
+    { min: 1, max: 1_000 },
+    'connections to one host',
+  ),
+  tableShards: number('STORAGE_TABLE_SHARDS', 1, { min: 1, max: 64 }, 'tables that the ledger is spread over'),
+  storage: text('AzureWebJobsStorage', 'a connection string', ANY_TEXT, 'storage of the app, by connection string'),
+  storageAccount: text(
+    'AzureWebJobsStorage__accountName',
+    'the name of a storage account',
+    /^[a-z0-9]{3,24}$/,
+    'storage of the app, by Entra ID',
+  ),
+  identityClientId: text(
+    'AZURE_CLIENT_ID',
+    'the client id of a managed identity',
+    ANY_TEXT,
+    'which user-assigned identity to use',
+  ),
+} satisfies Record<string, Definition<number> | Definition<string | null>>;
+
+/** The app's settings, parsed; `null` where a text is not set. */
+export type Settings = { readonly [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K]['fallback'] };
+
+const EnvironmentSchema = z.object(
+  Object.fromEntries(Object.values(SETTINGS).map(({ env, schema }) => [env, schema.optional()])),
+);
+
+/**
+ * Reads the settings from an environment; empty texts count as not set.
+ *
+ * @throws {InvalidInputError} naming every setting that is out of range, its value (never a secret's) and its range
+ */
+export function parseSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const values = parseInput(EnvironmentSchema, given, 'environment');
+  const settings = Object.fromEntries(
+    Object.entries(SETTINGS).map(([name, { env: variable, fallback }]) => [name, values[variable] ?? fallback]),
+  ) as Settings;
+  const { endpoint, storage, storageAccount } = SETTINGS;
+  const missing = [
+    ...(settings.endpoint === null ? [{ field: endpoint.env, allowed: endpoint.allowed }] : []),
+    ...(settings.storage === null && settings.storageAccount === null
+      ? [{ field: storage.env, allowed: `${storage.allowed}, or ${storageAccount.env}` }]
+      : []),
+  ];
+  if (missing.length > 0) throw new InvalidInputError(missing.map(violation => ({ ...violation, value: 'missing' })));
+  return settings;
+}
+
+/** What the health page warns of: settings that are allowed one by one but do not fit together. */
+export function settingsWarnings(settings: Settings): string[] {
+  const warnings: string[] = [];
+  if (settings.concurrency > settings.ceiling) {
+    warnings.push(
+      `${SETTINGS.concurrency.env} is ${settings.concurrency}, but the host runs at most ${settings.ceiling} activities at one time ` +
+        `(${SETTINGS.ceiling.env}): runs use ${settings.ceiling}`,
+    );
+  }
+  if (settings.concurrency < settings.ceiling) {
+    warnings.push(
+      `the host may run ${settings.ceiling} activities at one time (${SETTINGS.ceiling.env}), but ${SETTINGS.concurrency.env} is ` +
+        `${settings.concurrency}: activities beyond it wait for a permit`,
+    );
+  }
+  if (settings.deployment === null) {
+    warnings.push(`${SETTINGS.deployment.env} is not set: each request must name a deployment`);
+  }
+  return warnings;
+}

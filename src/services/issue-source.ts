@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto';
+import { CsvError, parse } from 'csv-parse';
+import type { Source } from '../core/contracts.ts';
+import { checkHeaders, createCoalescer, type Issue, normaliseRecord, type Placed } from '../core/issues.ts';
+import { invalid } from '../core/problems.ts';
+import { linesOf } from './lines.ts';
+
+/** An issue with its place in the input. */
+export interface PlacedIssue extends Placed {
+  readonly issue: Issue;
+}
+
+/** Counts over a whole source. */
+export interface SourceCounts {
+  readonly total: number;
+  /** Distinct issues. */
+  readonly units: number;
+  /** Number of later issues with equal content, by the index of the first; only where there are any. */
+  readonly copies: ReadonlyMap<number, number>;
+}
+
+/** SHA-256 as 64 hex digits. */
+export function sha256(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+/**
+ * Reads issues from the bytes of a CSV, NDJSON or JSON file, one by one.
+ *
+ * CSV: the delimiter (comma, semicolon, tab) is found from the header; a byte-order mark is accepted. JSON: a list, or
+ * an object with a list `issues`.
+ *
+ * @throws {InvalidInputError} naming the line, never quoting it
+ */
+export async function* readIssues(format: Source['format'], chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Issue> {
+  let rowNumber = 0;
+  for await (const record of recordsOf[format](chunks)) yield normaliseRecord(record, ++rowNumber);
+}
+
+type Records = AsyncGenerator<readonly (readonly [string, unknown])[]>;
+
+const recordsOf: Readonly<Record<Source['format'], (chunks: AsyncIterable<Uint8Array>) => Records>> = {
+  csv,
+  ndjson,
+  json,
+};
+
+async function* csv(chunks: AsyncIterable<Uint8Array>): Records {
+  const { head, all } = await peekLine(chunks);
+  const parser = parse({ bom: true, delimiter: delimiterOf(head), relax_column_count: true, skip_empty_lines: true });
+  let headers: string[] | undefined;
+  try {
+    for await (const cells of piped(all, parser)) {
+      if (headers) yield headers.map((header, i) => [header, cells[i] ?? ''] as const);
+      else checkHeaders((headers = cells.map(cell => cell.trim())));
+    }
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw invalid(
+      `line ${String(error['lines'] ?? '?')}`,
+      error.code,
+      'CSV in which quotes are closed, and doubled within a cell',
+    );
+  }
+}
+
+async function* piped(chunks: AsyncIterable<Uint8Array>, parser: ReturnType<typeof parse>): AsyncGenerator<string[]> {
+  const feeding = (async () => {
+    for await (const chunk of chunks) {
+      if (!parser.write(chunk)) await new Promise(resolve => parser.once('drain', resolve));
+    }
+    parser.end();
+  })();
+  feeding.catch(error => parser.destroy(error));
+  for await (const cells of parser) yield cells as string[];
+  await feeding;
+}
+
+/** The first line, and an iterable that begins with it again. */
+async function peekLine(chunks: AsyncIterable<Uint8Array>): Promise<{ head: string; all: AsyncIterable<Uint8Array> }> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  let head = Buffer.alloc(0);
+  while (!head.includes(0x0a)) {
+    const { done, value } = await iterator.next();
+    if (done) break;
+    head = Buffer.concat([head, value]);
+  }
+  async function* all() {
+    yield head;
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  }
+  return { head: head.toString('utf8').split('\n', 1)[0] ?? '', all: all() };
+}
+
+/** The candidate that separates most cells of the header. */
+function delimiterOf(header: string): string {
+  const unquoted = header.replace(/"[^"]*"/g, '');
+  const count = (delimiter: string) => unquoted.split(delimiter).length;
+  return [',', ';', '\t'].reduce((best, delimiter) => (count(delimiter) > count(best) ? delimiter : best));
+}
+
+async function* ndjson(chunks: AsyncIterable<Uint8Array>): Records {
+  let line = 0;
+  for await (const text of linesOf(chunks)) {
+    line += 1;
+    if (text.trim() === '') continue;
+    yield entriesOf(jsonOf(text.replace(/^\uFEFF/, ''), `line ${line}`), `line ${line}`);
+  }
+}
+
+async function* json(chunks: AsyncIterable<Uint8Array>): Records {
+  const content = Buffer.concat(await Array.fromAsync(chunks)).toString('utf8');
+  const parsed = jsonOf(content.replace(/^\uFEFF/, ''), 'body');
+  const list = Array.isArray(parsed) ? parsed : (parsed as { issues?: unknown } | null)?.issues;
+  if (!Array.isArray(list)) throw invalid('body', typeof parsed, 'a list of issues, or an object with a list "issues"');
+  for (const [i, item] of list.entries()) yield entriesOf(item, `issues.${i}`);
+}
+
+function jsonOf(text: string, field: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalid(field, `${text.length} characters`, 'valid JSON');
+  }
+}
+
+function entriesOf(item: unknown, field: string): [string, unknown][] {
+  if (typeof item === 'object' && item !== null && !Array.isArray(item)) return Object.entries(item);
+  throw invalid(field, Array.isArray(item) ? 'a list' : typeof item, 'an object with a title or a description');
+}
+
+/**
+ * Numbers issues in input order and finds those with equal questions.
+ *
+ * @param question - the text that decides an issue's answer
+ * @param limit - how many to take; null for all
+ * @returns as the generator's result, the counts over all that was read
+ * @throws {InvalidInputError} when an id returns with other content, or when there is no issue at all
+ */
+export async function* placeIssues(
+  issues: AsyncIterable<Issue>,
+  question: (issue: Issue) => string,
+  limit: number | null,
+): AsyncGenerator<PlacedIssue, SourceCounts> {
+  const coalescer = createCoalescer();
+  for await (const issue of issues) {
+    if (limit !== null && coalescer.total() >= limit) break;
+    yield { issue, ...coalescer.add(issue, sha256(question(issue))) };
+  }
+  if (coalescer.total() === 0) throw invalid('source', '0 issues', '1 issue or more');
+  return { total: coalescer.total(), units: coalescer.units(), copies: coalescer.copies() };
+}
+
+/** Runs through placed issues for their counts alone, showing each to `visit`. */
+export async function countIssues(
+  placed: AsyncGenerator<PlacedIssue, SourceCounts>,
+  visit: (placed: PlacedIssue) => void = () => {},
+): Promise<SourceCounts> {
+  for (;;) {
+    const { done, value } = await placed.next();
+    if (done) return value;
+    visit(value);
+  }
+}

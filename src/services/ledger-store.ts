@@ -1,0 +1,105 @@
+import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
+import type { LedgerRow } from '../core/ledger.ts';
+import { rowKey } from '../core/names.ts';
+import { nullOn, once, type Storage } from './storage.ts';
+
+/** A ledger row with the tag by which it may be replaced. */
+export interface LedgerEntry {
+  readonly row: LedgerRow;
+  readonly etag: string;
+}
+
+/** The ledger of all runs: one row for each distinct issue of a run. */
+export interface LedgerStore {
+  read(runId: string, index: number): Promise<LedgerEntry | null>;
+  /**
+   * Writes a row over the one last read; over none when `etag` is null.
+   *
+   * @returns the new tag, or null when somebody else wrote in between
+   */
+  write(runId: string, index: number, row: LedgerRow, etag: string | null): Promise<string | null>;
+  /** Reads a whole run: answers rows by ascending index, null where there is none. */
+  openReader(runId: string): (index: number) => Promise<LedgerRow | null>;
+}
+
+/** The row as JSON, its answer apart; the other columns are for people who look into the table. */
+interface Columns {
+  state: string;
+  outcome: string;
+  code: string;
+  row: string;
+}
+
+/** A table property holds 32,768 UTF-16 units at most. */
+const CHUNK_CHARACTERS = 32_000;
+
+/**
+ * The ledger in Table storage, spread over shards by the number of the issue.
+ *
+ * Partition = run id, row key = the issue's eight-digit place in the input.
+ */
+export function createLedgerStore(storage: Storage, shards: number): LedgerStore {
+  const tables = Array.from({ length: shards }, (_, shard) => storage.table(`FanfoldLedger${shard}`));
+  const tableFor = (index: number) => tables[index % shards] as TableClient;
+  const ready = once(() => Promise.all(tables.map(table => table.createTable())));
+
+  return {
+    async read(runId, index) {
+      await ready();
+      const entity = await nullOn(404, tableFor(index).getEntity<Columns>(runId, rowKey(index)));
+      return entity && { row: rowOf(entity), etag: entity.etag };
+    },
+
+    async write(runId, index, row, etag) {
+      await ready();
+      const entity = { partitionKey: runId, rowKey: rowKey(index), ...columnsOf(row) };
+      const table = tableFor(index);
+      const written =
+        etag === null
+          ? await nullOn(409, table.createEntity(entity))
+          : await nullOn(412, table.updateEntity(entity, 'Replace', { etag }));
+      return written?.etag ?? null;
+    },
+
+    openReader(runId) {
+      const cursors = tables.map(table =>
+        table.listEntities<Columns>({ queryOptions: { filter: odata`PartitionKey eq ${runId}` } }),
+      );
+      const heads: (Promise<IteratorResult<TableEntityResult<Columns>>> | undefined)[] = [];
+      return async index => {
+        await ready();
+        const shard = index % shards;
+        const cursor = cursors[shard];
+        if (!cursor) return null;
+        for (;;) {
+          heads[shard] ??= cursor.next();
+          const head = await heads[shard];
+          if (head.done || Number(head.value.rowKey) > index) return null;
+          heads[shard] = undefined;
+          if (Number(head.value.rowKey) === index) return rowOf(head.value);
+        }
+      };
+    },
+  };
+}
+
+function columnsOf(row: LedgerRow): Columns & Record<string, string> {
+  const settled = row.state === 'settled' ? row : null;
+  const answer = settled?.answer == null ? '' : JSON.stringify(settled.answer);
+  const chunks = answer.match(new RegExp(`[^]{1,${CHUNK_CHARACTERS}}`, 'g')) ?? [];
+  return {
+    state: row.state,
+    outcome: settled?.outcome ?? '',
+    code: ('code' in row && row.code) || '',
+    row: JSON.stringify(settled ? { ...settled, answer: null } : row),
+    ...Object.fromEntries(chunks.map((chunk, i) => [`answer${i}`, chunk])),
+  };
+}
+
+/** What this module wrote itself, read back; the answer was checked by its schema before it was stored. */
+function rowOf(entity: TableEntityResult<Columns>): LedgerRow {
+  const row = JSON.parse(entity.row) as LedgerRow;
+  let answer = '';
+  for (let i = 0; `answer${i}` in entity; i++) answer += String(entity[`answer${i}` as keyof typeof entity]);
+  return row.state === 'settled' && answer !== '' ? { ...row, answer: JSON.parse(answer) } : row;
+}

@@ -1,0 +1,63 @@
+import { isUtf8 } from 'node:buffer';
+import type { HttpRequest } from '@azure/functions';
+import { invalid } from '../core/problems.ts';
+import { fieldProblem } from './responses.ts';
+
+/** JSON bodies and JSON files, in bytes. */
+export const MAX_JSON_BYTES = 10_000_000;
+/** CSV and NDJSON files, in bytes. */
+export const MAX_FILE_BYTES = 90_000_000;
+
+/**
+ * Reads a body of UTF-8 text as bytes.
+ *
+ * @throws a 413 problem above `maxBytes`, by the announced length before anything is read, and a 400 for an empty body
+ */
+export async function readBody(request: HttpRequest, maxBytes: number): Promise<Uint8Array> {
+  refuseLarger(Number(request.headers.get('content-length') ?? 0), maxBytes);
+  const bytes = new Uint8Array(await request.arrayBuffer());
+  refuseLarger(bytes.length, maxBytes);
+  if (bytes.length === 0) throw invalid('body', 'empty', 'a body');
+  if (!isUtf8(bytes)) throw invalid('body', `${bytes.length} bytes`, 'text in UTF-8');
+  return bytes;
+}
+
+function refuseLarger(bytes: number, maxBytes: number): void {
+  if (bytes <= maxBytes) return;
+  const megabytes = (n: number) => `${(n / 1e6).toFixed(1)} MB`;
+  const violation = { field: 'body', value: megabytes(bytes), allowed: `at most ${megabytes(maxBytes)}` };
+  throw fieldProblem(413, 'Body too large', violation);
+}
+
+/**
+ * Reads a JSON body.
+ *
+ * @throws as {@link readBody}, and a 400 for text that is not JSON
+ */
+export async function readJson(request: HttpRequest): Promise<unknown> {
+  const text = Buffer.from(await readBody(request, MAX_JSON_BYTES)).toString('utf8');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const place = /at position \d+|line \d+ column \d+/.exec(String(error))?.[0] ?? `${text.length} characters`;
+    throw invalid('body', place, 'valid JSON');
+  }
+}
+
+/** A query parameter as an integer within bounds. */
+export function integerQuery(request: HttpRequest, name: string, fallback: number, { min, max }: { min: number; max: number }): number {
+  const text = request.query.get(name);
+  if (text === null) return fallback;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  throw invalid(name, text, `an integer from ${min} to ${max}`);
+}
+
+/** A query parameter as one of some words. */
+export function wordQuery<T extends string>(request: HttpRequest, name: string, words: readonly T[]): T | null {
+  const text = request.query.get(name);
+  if (text === null) return null;
+  const word = words.find(candidate => candidate === text);
+  if (word === undefined) throw invalid(name, text, `one of: ${words.join(', ')}`);
+  return word;
+}

@@ -1,0 +1,116 @@
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import type { DurableClient } from 'durable-functions';
+import { analysisNamed } from '../core/analysis.ts';
+import { layoutOf } from '../core/batch-plan.ts';
+import { streamInstanceId } from '../core/names.ts';
+import { type Outcome, type ResultLine } from '../core/report.ts';
+import { type InstanceView, RootStatusSchema, type RunStatus, isUnderWay, runStatusOf } from '../core/run-status.ts';
+import type { ResultsStore, csvOf } from '../services/results.ts';
+import type { RunRow, RunStore } from '../services/run-store.ts';
+import { integerQuery, wordQuery } from './request-body.ts';
+import { HttpProblem, noSuchRun } from './responses.ts';
+import { type RunLinks, runLinks } from './run-links.ts';
+
+interface Services {
+  readonly runs: Pick<RunStore, 'read' | 'list'>;
+  readonly results: Pick<ResultsStore, 'read' | 'readReport' | 'lines'>;
+  readonly csvOf: typeof csvOf;
+}
+
+/** One way to look at a run. */
+export type RunView = (row: RunRow, request: HttpRequest, client: DurableClient, links: RunLinks) => Promise<HttpResponseInit>;
+
+const OUTCOMES: readonly Outcome[] = ['succeeded', 'failed', 'skipped', 'not_started'];
+const RETRY_AFTER_SECONDS = '5';
+const MAX_PAGE = 1_000;
+
+/** What there is to see of a run: its status, its results, its report; shared by all routes that show them. */
+export function createRunViews({ runs, results, csvOf }: Services) {
+  /**
+   * The asynchronous pattern of HTTP: 202 with `Location` and `Retry-After` while the run is under way, 200 at its end,
+   * also if issues failed.
+   */
+  const status: RunView = async (row, request, client, links) => {
+    const body = { ...(await statusOf(row, client)), links };
+    if (!isUnderWay(body.status)) return { status: 200, jsonBody: body };
+    return { status: 202, headers: { Location: request.url, 'Retry-After': RETRY_AFTER_SECONDS }, jsonBody: body };
+  };
+
+  const report: RunView = async (row, _request, client) => {
+    const content = await results.readReport(row.runId);
+    if (!content) throw await notReady(row, client, 'report');
+    return { headers: { 'Content-Type': 'application/json' }, body: content };
+  };
+
+  const resultsView: RunView = async (row, request, client) => {
+    const format = wordQuery(request, 'format', ['json', 'ndjson', 'csv']) ?? 'json';
+    const outcome = wordQuery(request, 'outcome', OUTCOMES);
+    const offset = integerQuery(request, 'offset', 0, { min: 0, max: 1_000_000 });
+    const limit = integerQuery(request, 'limit', format === 'json' ? 100 : 0, { min: 1, max: MAX_PAGE });
+    if (!row.summary && !(await results.readReport(row.runId))) throw await notReady(row, client, 'results');
+    const headers = { 'Content-Type': CONTENT_TYPES[format] };
+    if (format !== 'json' && outcome === null && offset === 0 && limit === 0) {
+      return { headers, body: (await results.read(row.runId, format)) ?? '' };
+    }
+    const page = await pageOf(results.lines(row.runId), outcome, offset, limit || Number.POSITIVE_INFINITY);
+    if (format === 'csv') return { headers, body: csvOf(page.lines, Object.keys(analysisNamed(row.plan.analysis).wireSchema.shape)) };
+    if (format === 'ndjson') return { headers, body: page.lines.map(line => `${JSON.stringify(line)}\n`).join('') };
+    const nextOffset = page.total > offset + limit ? offset + limit : null;
+    return { jsonBody: { runId: row.runId, total: page.total, offset, limit, nextOffset, results: page.lines } };
+  };
+
+  return {
+    views: { status, results: resultsView, report },
+    /** @throws a 404 problem */
+    async find(runId: string): Promise<RunRow> {
+      const row = await runs.read(runId);
+      if (!row) throw noSuchRun(runId);
+      return row;
+    },
+    /** The newest runs first. */
+    async list(request: HttpRequest, client: DurableClient): Promise<HttpResponseInit> {
+      const limit = integerQuery(request, 'limit', 50, { min: 1, max: MAX_PAGE });
+      const rows = await runs.list(limit);
+      const bodies = await Promise.all(rows.map(async row => ({ ...(await statusOf(row, client)), links: runLinks(request, row.runId) })));
+      return { jsonBody: { runs: bodies } };
+    },
+  };
+}
+
+const CONTENT_TYPES = { json: 'application/json', ndjson: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' };
+
+async function statusOf(row: RunRow, client: DurableClient): Promise<RunStatus> {
+  const facts = { runId: row.runId, analysis: row.plan.analysis, deployment: row.plan.deployment, createdAtMs: row.createdAtMs, summary: row.summary };
+  if (row.summary) return runStatusOf(facts, null, []);
+  const root = await instanceOf(client, row.runId);
+  const live = RootStatusSchema.safeParse(root?.customStatus).data;
+  const { streams } = live ? layoutOf(live.units, row.plan) : { streams: 0 };
+  const ids = Array.from({ length: streams }, (_, stream) => streamInstanceId(row.runId, row.attempt, stream));
+  return runStatusOf(facts, root, await Promise.all(ids.map(id => instanceOf(client, id))));
+}
+
+async function instanceOf(client: DurableClient, instanceId: string): Promise<InstanceView> {
+  try {
+    return await client.getStatus(instanceId, { showInput: false });
+  } catch (error) {
+    if (/HTTP 404/.test(String(error))) return null;
+    throw error;
+  }
+}
+
+async function notReady(row: RunRow, client: DurableClient, what: string): Promise<HttpProblem> {
+  const { status, progress } = await statusOf(row, client);
+  const detail = `The ${what} of run ${row.runId} are written at its end; it is ${status}, ${progress.done} of ${progress.total ?? '?'} issues are done.`;
+  return new HttpProblem(409, 'Not there yet', detail, { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
+}
+
+async function pageOf(lines: AsyncIterable<ResultLine>, outcome: Outcome | null, offset: number, limit: number) {
+  const page: ResultLine[] = [];
+  let total = 0;
+  for await (const line of lines) {
+    if (outcome !== null && line.outcome !== outcome) continue;
+    if (total >= offset && page.length < limit) page.push(line);
+    total += 1;
+  }
+  return { total, lines: page };
+}
