@@ -10,7 +10,11 @@ import type { InvocationOutcome } from './worker.ts';
  * @param functionTimeoutMs - after that it counts as failed; its code may run on, and its result is dropped
  * @returns whether its instance has a message now
  */
-export async function runActivity(services: EngineServices, functionTimeoutMs: number, task: ActivityTask): Promise<boolean> {
+export async function runActivity(
+  services: EngineServices,
+  functionTimeoutMs: number,
+  task: ActivityTask,
+): Promise<boolean> {
   const { store, worker, clock } = services;
   const outcome = isRegistered(worker, 'activity', task.name)
     ? await invokeWithin(services, functionTimeoutMs, task)

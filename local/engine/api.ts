@@ -57,7 +57,10 @@ export interface Engine {
   getInstance(instanceId: string): InstanceRecord | undefined;
   /** Every event of the current generation, oldest first. */
   getHistory(instanceId: string): readonly HistoryEvent[];
-  listInstances(filter: InstanceFilter): { readonly instances: readonly InstanceRecord[]; readonly continuationToken?: string };
+  listInstances(filter: InstanceFilter): {
+    readonly instances: readonly InstanceRecord[];
+    readonly continuationToken?: string;
+  };
   raiseEvent(instanceId: string, name: string, inputJson: string): ControlResult;
   terminate(instanceId: string, reason: string): ControlResult;
   suspend(instanceId: string, reason: string): ControlResult;

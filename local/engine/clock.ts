@@ -15,7 +15,10 @@ export const systemClock: Clock = {
     let timeout: NodeJS.Timeout;
     const arm = () => {
       const waitMs = instantMs - Date.now();
-      timeout = setTimeout(() => (waitMs > LONGEST_TIMEOUT_MS ? arm() : callback()), Math.min(Math.max(waitMs, 0), LONGEST_TIMEOUT_MS));
+      timeout = setTimeout(
+        () => (waitMs > LONGEST_TIMEOUT_MS ? arm() : callback()),
+        Math.min(Math.max(waitMs, 0), LONGEST_TIMEOUT_MS),
+      );
     };
     arm();
     return () => clearTimeout(timeout);

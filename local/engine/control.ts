@@ -40,7 +40,12 @@ export function createControl(services: EngineServices, wake: (instanceId: strin
     listInstances: filter => store.listInstances(filter),
     raiseEvent(instanceId, name, inputJson) {
       requireJson('Event data', inputJson);
-      return send(instanceId, { ...eventBase(clock.nowMs()), EventType: EventType.EventRaised, Name: name, Input: inputJson });
+      return send(instanceId, {
+        ...eventBase(clock.nowMs()),
+        EventType: EventType.EventRaised,
+        Name: name,
+        Input: inputJson,
+      });
     },
     terminate: (instanceId, reason) =>
       send(instanceId, { ...eventBase(clock.nowMs()), EventType: EventType.ExecutionTerminated, Input: reason }),
@@ -85,7 +90,10 @@ function newInstance(
   if (flaw) throw new StartRefusedError('bad_instance_id', `Instance ID "${id.slice(0, 300)}" ${flaw}.`);
   const former = store.getInstance(id);
   if (former && !isFinished(former)) {
-    throw new StartRefusedError('already_running', `An instance with the ID '${id}' already exists and is ${former.runtimeStatus}.`);
+    throw new StartRefusedError(
+      'already_running',
+      `An instance with the ID '${id}' already exists and is ${former.runtimeStatus}.`,
+    );
   }
   const nowMs = clock.nowMs();
   return {

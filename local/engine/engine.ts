@@ -1,19 +1,9 @@
-import { runActivity } from './activity.ts';
 import type { Engine } from './api.ts';
 import { createControl } from './control.ts';
-import { runEpisode } from './episode.ts';
-import { createHistoryCache } from './history-cache.ts';
+import { createDispatcher, type EngineLimits } from './dispatcher.ts';
 import { DEFAULT_PAYLOAD_SETTINGS, type PayloadSettings } from './payloads.ts';
+import { createPump } from './pump.ts';
 import type { EngineServices } from './services.ts';
-
-/** How much runs at once, and for how long. */
-export interface EngineLimits {
-  readonly maxConcurrentActivityFunctions: number;
-  /** Episodes at once, each of another instance. */
-  readonly maxConcurrentOrchestratorFunctions: number;
-  /** After that an activity counts as failed. Milliseconds. */
-  readonly functionTimeoutMs: number;
-}
 
 /** What an engine is made of. */
 export interface EngineOptions extends Omit<EngineServices, 'settings'> {
@@ -21,7 +11,7 @@ export interface EngineOptions extends Omit<EngineServices, 'settings'> {
   /** Default: the real host's on Azure Storage. */
   readonly settings?: Partial<PayloadSettings>;
   /**
-   * Called once when the store or the engine itself fails: nothing runs from then on, and what is stored is whole.
+   * Called once when the store or the engine itself fails. Nothing more is started then; what is stored is whole.
    * Default: the error is thrown where nothing catches it, which ends the process.
    */
   readonly onFatal?: (error: unknown) => void;
@@ -35,25 +25,44 @@ export interface DurableEngine extends Engine {
    * @returns whether there was anything to do
    */
   tick(): Promise<boolean>;
-  /** Resolves when nothing runs and nothing is due. Timers of the future do not count. */
+  /**
+   * Resolves when nothing runs and nothing is due; timers of the future do not count. Needs the pump.
+   *
+   * @throws what the engine failed with
+   */
   idle(): Promise<void>;
 }
 
+function throwUncaught(error: unknown): void {
+  setImmediate(() => {
+    throw error;
+  });
+}
+
 /**
- * Makes an engine that runs an app's orchestrations on a store. What an earlier engine left unfinished on it goes on, the
- * activities that were in flight once more.
+ * Makes an engine that runs an app's orchestrations on a store. What an earlier engine left unfinished there goes on, and
+ * activities that were in flight run again.
  *
  * @param options.store - used by this engine alone; the caller closes it after `stop`
  */
 export function createEngine(options: EngineOptions): DurableEngine {
-  const { store, clock, limits, onFatal = throwUncaught } = options;
-  const services: EngineServices = { ...options, settings: { ...DEFAULT_PAYLOAD_SETTINGS, ...options.settings } };
-  const cache = createHistoryCache(store);
-  const ready = new Set(store.instancesWithMessages());
-  const busyInstances = new Set<string>();
-  const running = new Set<Promise<void>>();
-  let activityCount = 0;
-  let lastActivitySeq = 0;
-  let isPumping = false;
-  ...
+  const { limits, onFatal = throwUncaught, ...given } = options;
+  const services: EngineServices = { ...given, settings: { ...DEFAULT_PAYLOAD_SETTINGS, ...options.settings } };
+  const dispatcher = createDispatcher(services, limits);
+  const pump = createPump(services, dispatcher, onFatal);
+  const control = createControl(services, instanceId => {
+    dispatcher.wake(instanceId);
+    pump.wake();
+  });
+  return {
+    ...control,
+    start: pump.start,
+    stop: pump.stop,
+    idle: pump.idle,
+    async tick() {
+      const started = dispatcher.dispatch();
+      await Promise.all(started);
+      return started.length > 0;
+    },
+  };
 }

@@ -27,7 +27,11 @@ export function newId(): string {
  */
 export function executionStarted(
   { instanceId, executionId, name, version }: StoredInstance,
-  start: { readonly nowMs: number; readonly inputJson: string | null; readonly parent: ExecutionStarted['ParentInstance'] },
+  start: {
+    readonly nowMs: number;
+    readonly inputJson: string | null;
+    readonly parent: ExecutionStarted['ParentInstance'];
+  },
 ): ExecutionStarted {
   return {
     ...eventBase(start.nowMs),
@@ -72,10 +76,13 @@ function decisionEvent(decision: Decision, nowMs: number): HistoryEvent {
 
 function endEvents(outcome: Outcome, nowMs: number): HistoryEvent[] {
   if (outcome.kind !== 'completed' && outcome.kind !== 'failed' && outcome.kind !== 'terminated') return [];
-  const OrchestrationStatus = outcome.kind === 'completed' ? 'Completed' : outcome.kind === 'failed' ? 'Failed' : 'Terminated';
+  const OrchestrationStatus =
+    outcome.kind === 'completed' ? 'Completed' : outcome.kind === 'failed' ? 'Failed' : 'Terminated';
   const Details = outcome.kind === 'failed' ? outcome.details : null;
   const base = eventBase(nowMs, outcome.id);
-  return [{ ...base, EventType: EventType.ExecutionCompleted, OrchestrationStatus, Result: outputOf(outcome), Details }];
+  return [
+    { ...base, EventType: EventType.ExecutionCompleted, OrchestrationStatus, Result: outputOf(outcome), Details },
+  ];
 }
 
 /** What the history gains: the episode's events, now played, then what was decided, closed by OrchestratorCompleted. */
@@ -90,7 +97,11 @@ function appendedEvents(fresh: readonly HistoryEvent[], { decisions, outcome }: 
   return [...events, { ...eventBase(nowMs), EventType: EventType.OrchestratorCompleted }];
 }
 
-function childOf(parent: StoredInstance, child: Decision & { kind: 'child' }, nowMs: number): EpisodeCommit['children'][number] {
+function childOf(
+  parent: StoredInstance,
+  child: Decision & { kind: 'child' },
+  nowMs: number,
+): EpisodeCommit['children'][number] {
   const instance: StoredInstance = {
     instanceId: child.instanceId,
     executionId: newId(),
@@ -105,7 +116,12 @@ function childOf(parent: StoredInstance, child: Decision & { kind: 'child' }, no
     lastUpdatedAtMs: nowMs,
   };
   const OrchestrationInstance = { InstanceId: parent.instanceId, ExecutionId: parent.executionId };
-  const ParentInstance = { Name: parent.name, OrchestrationInstance, TaskScheduleId: child.id, Version: parent.version };
+  const ParentInstance = {
+    Name: parent.name,
+    OrchestrationInstance,
+    TaskScheduleId: child.id,
+    Version: parent.version,
+  };
   const Reason = `Sub-orchestrator '${child.name}' was not started: the instance '${child.instanceId}' exists and has not ended`;
   return {
     instance,
@@ -134,7 +150,9 @@ function messagesToParent({ startedEvent }: Generation, outcome: Outcome, nowMs:
   if (outcome.kind !== 'failed' && outcome.kind !== 'terminated') return [];
   // A terminated child has no details, on which the parent's library fails: so it is on the real host.
   const Details = outcome.kind === 'failed' ? outcome.details : null;
-  return [{ to, event: { ...base, EventType: EventType.SubOrchestrationInstanceFailed, Reason: outcome.reason, Details } }];
+  return [
+    { to, event: { ...base, EventType: EventType.SubOrchestrationInstanceFailed, Reason: outcome.reason, Details } },
+  ];
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Generation, executionStarted, newId, toCommit } from './episode-commit.ts';
+import { executionStarted, type Generation, newId, toCommit } from './episode-commit.ts';
 import { EventType, type ExecutionStarted, eventBase, type HistoryEvent } from './history.ts';
 import { appendToHistory, eventsToJson, type HistoryCache, type LoadedHistory } from './history-cache.ts';
 import { orchestratorTrigger, readTurn } from './payloads.ts';
@@ -17,7 +17,11 @@ const EMPTY_HISTORY: LoadedHistory = { events: [], json: '' };
  * @param instanceId - no other episode of it may run at the same time
  * @returns the instances that have new messages now
  */
-export async function runEpisode(services: EngineServices, cache: HistoryCache, instanceId: string): Promise<readonly string[]> {
+export async function runEpisode(
+  services: EngineServices,
+  cache: HistoryCache,
+  instanceId: string,
+): Promise<readonly string[]> {
   const { store, clock } = services;
   const messages = store.readMessages(instanceId);
   const consumedThroughSeq = messages.at(-1)?.seq;
@@ -43,7 +47,8 @@ export async function runEpisode(services: EngineServices, cache: HistoryCache, 
     loadedExecutionId: instance.executionId,
   });
   const woken = store.commitEpisode(commit);
-  if (woken && !isFinished(commit.instance)) cache.put(commit.instance, appendToHistory(generation.past, commit.appended));
+  if (woken && !isFinished(commit.instance))
+    cache.put(commit.instance, appendToHistory(generation.past, commit.appended));
   else cache.drop(instanceId);
   return woken ?? [];
 }
@@ -62,7 +67,10 @@ function takeUp(
   const past = cache.load(instance);
   const startedEvent = [...past.events, ...events].find(event => event.EventType === EventType.ExecutionStarted);
   if (!startedEvent) throw new Error(`Instance "${instance.instanceId}" has no ExecutionStarted event`);
-  const started: HistoryEvent = { ...eventBase(episodeTimeMs(past.events, events, nowMs)), EventType: EventType.OrchestratorStarted };
+  const started: HistoryEvent = {
+    ...eventBase(episodeTimeMs(past.events, events, nowMs)),
+    EventType: EventType.OrchestratorStarted,
+  };
   return { instance, startedEvent, past, pastEventCount: past.events.length, fresh: [started, ...events] };
 }
 

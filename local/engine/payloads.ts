@@ -29,7 +29,10 @@ export const DEFAULT_PAYLOAD_SETTINGS: PayloadSettings = {
 /** A length as .NET writes it: `d.hh:mm:ss[.fff]`. */
 function toTimeSpan(lengthMs: number): string {
   const days = Math.floor(lengthMs / 86_400_000);
-  const clock = new Date(lengthMs % 86_400_000).toISOString().slice(11, 23).replace(/\.000$/, '');
+  const clock = new Date(lengthMs % 86_400_000)
+    .toISOString()
+    .slice(11, 23)
+    .replace(/\.000$/, '');
   return `${days}.${clock}`;
 }
 
@@ -91,7 +94,8 @@ export function readTurn(name: string, outcome: InvocationOutcome): ReadTurn {
   try {
     if (outcome.kind === 'returned') return readState(name, parseState(outcome.returnValue?.json ?? ''));
     const at = outcome.message.indexOf(FAILED_STATE_MARKER);
-    if (at >= 0) return readState(name, parseState(outcome.message.slice(at + FAILED_STATE_MARKER.length)), outcome.stack);
+    if (at >= 0)
+      return readState(name, parseState(outcome.message.slice(at + FAILED_STATE_MARKER.length)), outcome.stack);
     const error = `Result: Failure\nException: ${outcome.message}\nStack: ${outcome.stack}`;
     return failedTurn(name, `One or more errors occurred. (${error})`, outcome.stack, outcome.message);
   } catch (error) {
@@ -138,7 +142,9 @@ function readState(name: string, state: OrchestratorState, thrownStack?: string)
   }
   const read: ReadTurn = { turn: { actions, ending: { kind: 'pending' } }, customStatusJson };
   // The real host takes a throw without a message for an orchestrator that goes on.
-  return thrownStack === undefined ? read : { ...read, problem: 'it threw something without a message: the host does not see it as failed' };
+  return thrownStack === undefined
+    ? read
+    : { ...read, problem: 'it threw something without a message: the host does not see it as failed' };
 }
 
 /**
@@ -167,6 +173,11 @@ export function activityResult({ string, json, int, double, bytes }: RpcTypedDat
 export function activityFailure(name: string, message: string, stack: string): { Reason: string; Details: string } {
   return {
     Reason: `Activity function '${name}' failed:  ${message}`,
-    Details: JSON.stringify({ $type: 'System.Exception', ClassName: 'System.Exception', Message: message, StackTraceString: stack }),
+    Details: JSON.stringify({
+      $type: 'System.Exception',
+      ClassName: 'System.Exception',
+      Message: message,
+      StackTraceString: stack,
+    }),
   };
 }

@@ -102,9 +102,15 @@ function startWithRetry(context: ShimContext, action: RetriedAction, attempt: ()
   const { maximumShortTimerMs } = context.environment.settings;
   const { retryOptions } = action;
   if (Object.values(retryOptions).some(value => value > LARGEST_INT32)) {
-    throw failure(context, `Value was either too large or too small for an Int32. (retry options of '${action.functionName}')`);
+    throw failure(
+      context,
+      `Value was either too large or too small for an Int32. (retry options of '${action.functionName}')`,
+    );
   }
-  const longestMs = Math.max(retryOptions.firstRetryIntervalInMilliseconds, retryOptions.maxRetryIntervalInMilliseconds ?? 0);
+  const longestMs = Math.max(
+    retryOptions.firstRetryIntervalInMilliseconds,
+    retryOptions.maxRetryIntervalInMilliseconds ?? 0,
+  );
   if (longestMs > maximumShortTimerMs || retryOptions.maxNumberOfAttempts < 1) {
     noteDivergence(
       context,

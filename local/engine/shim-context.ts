@@ -1,6 +1,6 @@
 import type { Action } from './actions.ts';
-import { createTask, type HostTask, type OpenTask, settledTask } from './host-task.ts';
 import type { EventType, HistoryEvent } from './history.ts';
+import { createTask, type HostTask, type OpenTask, settledTask } from './host-task.ts';
 
 /** What the engine has to do for an orchestrator; `id` is the host's id of the call. */
 export type Decision =
@@ -173,7 +173,10 @@ export function waitForEvent(context: ShimContext, name: string): HostTask {
 }
 
 /** Hands an external event to the newest wait for its name, in any case, or keeps it for the next one. */
-export function raiseEvent(context: ShimContext, event: HistoryEvent & { EventType: typeof EventType.EventRaised }): void {
+export function raiseEvent(
+  context: ShimContext,
+  event: HistoryEvent & { EventType: typeof EventType.EventRaised },
+): void {
   if (context.continueAsNew) {
     context.carriedEvents.push(event);
     return;

@@ -42,7 +42,9 @@ export function findDivergences(context: ShimContext, main: HostTask): readonly 
     );
   }
   if (!context.isSuspended && context.openTasks.size === 0 && context.eventWaits.size === 0) {
-    found.push('the orchestrator has not ended and the host has nothing open for it: it stays Running until it is terminated');
+    found.push(
+      'the orchestrator has not ended and the host has nothing open for it: it stays Running until it is terminated',
+    );
   }
   return found;
 }

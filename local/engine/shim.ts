@@ -1,12 +1,12 @@
 import type { Action } from './actions.ts';
-import { type HostTask, spawn } from './host-task.ts';
 import { EventType, type HistoryEvent } from './history.ts';
+import { type HostTask, spawn } from './host-task.ts';
 import { runActions } from './shim-actions.ts';
 import {
   createShimContext,
   type Decision,
-  raiseEvent,
   ReplayFailure,
+  raiseEvent,
   type ShimContext,
   type ShimEnvironment,
   settleId,
@@ -28,7 +28,11 @@ export type Outcome =
   | { readonly kind: 'completed'; readonly id: number; readonly outputJson: string | null }
   | { readonly kind: 'failed'; readonly id: number; readonly reason: string; readonly details: string }
   | { readonly kind: 'terminated'; readonly id: number; readonly reason: string }
-  | { readonly kind: 'continuedAsNew'; readonly inputJson: string | null; readonly carriedEvents: readonly HistoryEvent[] };
+  | {
+      readonly kind: 'continuedAsNew';
+      readonly inputJson: string | null;
+      readonly carriedEvents: readonly HistoryEvent[];
+    };
 
 /** What one episode comes to. */
 export interface Replay {
@@ -71,7 +75,8 @@ export function replay(
     failure = error;
   }
   const outcome = conclude(context, main, failure, turn);
-  const decisions = failure?.keepsDecisions === false ? [] : [...context.decisions.values()].sort((a, b) => a.id - b.id);
+  const decisions =
+    failure?.keepsDecisions === false ? [] : [...context.decisions.values()].sort((a, b) => a.id - b.id);
   const goesOn = main && (outcome.kind === 'running' || outcome.kind === 'suspended');
   return { decisions, outcome, divergences: goesOn && main ? findDivergences(context, main) : context.divergences };
 }
@@ -103,39 +108,50 @@ function processEvent(context: ShimContext, event: HistoryEvent, start: () => vo
     context.nowMs = Date.parse(event.Timestamp);
     return;
   }
-  const endsSuspension = event.EventType === EventType.ExecutionResumed || event.EventType === EventType.ExecutionTerminated;
+  const endsSuspension =
+    event.EventType === EventType.ExecutionResumed || event.EventType === EventType.ExecutionTerminated;
   if (context.isSuspended && !endsSuspension) {
     if (event.EventType !== EventType.ExecutionSuspended) context.suspendedEvents.push(event);
     return;
   }
   switch (event.EventType) {
     case EventType.ExecutionStarted:
-      return start();
+      start();
+      break;
     case EventType.ExecutionTerminated:
       context.terminateReason ??= event.Input;
-      return;
+      break;
     case EventType.ExecutionSuspended:
-      return suspend(context);
+      suspend(context);
+      break;
     case EventType.ExecutionResumed:
-      return resume(context, start);
+      resume(context, start);
+      break;
     case EventType.EventRaised:
-      return raiseEvent(context, event);
+      raiseEvent(context, event);
+      break;
     case EventType.TaskScheduled:
-      return matchDecision(context, event.EventId, 'activity', event.Name);
+      matchDecision(context, event.EventId, 'activity', event.Name);
+      break;
     case EventType.SubOrchestrationInstanceCreated:
-      return matchDecision(context, event.EventId, 'child', event.Name);
+      matchDecision(context, event.EventId, 'child', event.Name);
+      break;
     case EventType.TimerCreated:
-      return matchDecision(context, event.EventId, 'timer');
+      matchDecision(context, event.EventId, 'timer');
+      break;
     case EventType.TaskCompleted:
     case EventType.SubOrchestrationInstanceCompleted:
-      return settleId(context, event.TaskScheduledId, 'succeeded');
+      settleId(context, event.TaskScheduledId, 'succeeded');
+      break;
     case EventType.TaskFailed:
     case EventType.SubOrchestrationInstanceFailed:
-      return settleId(context, event.TaskScheduledId, 'failed');
+      settleId(context, event.TaskScheduledId, 'failed');
+      break;
     case EventType.TimerFired:
-      return settleId(context, event.TimerId, 'succeeded');
+      settleId(context, event.TimerId, 'succeeded');
+      break;
     default:
-      return;
+      break;
   }
 }
 

@@ -67,7 +67,9 @@ export function openStateDatabase(path: string): DatabaseSync {
     const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
     const isNew = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.['tables'] === 0;
     if (!isNew && version !== SCHEMA_VERSION) {
-      throw new Error(`it has schema version ${version}, this host reads and writes version ${SCHEMA_VERSION}; delete it to start afresh`);
+      throw new Error(
+        `it has schema version ${version}, this host reads and writes version ${SCHEMA_VERSION}; delete it to start afresh`,
+      );
     }
     if (isNew) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
     database.exec('COMMIT');

@@ -71,7 +71,8 @@ function createTables(database: DatabaseSync) {
     clearHistory: (instanceId: string) => clearHistory.run(instanceId),
     clearTimers: (instanceId: string) => clearTimers.run(instanceId),
     appendEvents(instanceId: string, startPosition: number, events: readonly HistoryEvent[]) {
-      for (const [index, event] of events.entries()) appendEvent.run(instanceId, startPosition + index, JSON.stringify(event));
+      for (const [index, event] of events.entries())
+        appendEvent.run(instanceId, startPosition + index, JSON.stringify(event));
     },
   };
 }
@@ -96,7 +97,14 @@ function createInstanceStore(database: DatabaseSync, tables: Tables) {
 }
 
 function listInstances(database: DatabaseSync, filter: InstanceFilter): ReturnType<Store['listInstances']> {
-  const { instanceIdPrefix, createdFromMs, createdToMs, runtimeStatus, top = DEFAULT_PAGE_SIZE, continuationToken } = filter;
+  const {
+    instanceIdPrefix,
+    createdFromMs,
+    createdToMs,
+    runtimeStatus,
+    top = DEFAULT_PAGE_SIZE,
+    continuationToken,
+  } = filter;
   const conditions: [sql: string, values: readonly SQLInputValue[]][] = [];
   if (continuationToken !== undefined) conditions.push(['instanceId > ?', [continuationToken]]);
   if (instanceIdPrefix) conditions.push(['substr(instanceId, 1, length(?)) = ?', [instanceIdPrefix, instanceIdPrefix]]);
@@ -113,13 +121,17 @@ function listInstances(database: DatabaseSync, filter: InstanceFilter): ReturnTy
 }
 
 function createMessageStore(database: DatabaseSync, tables: Tables) {
-  const readMessages = database.prepare('SELECT seq, executionId, event FROM messages WHERE instanceId = ? ORDER BY seq');
+  const readMessages = database.prepare(
+    'SELECT seq, executionId, event FROM messages WHERE instanceId = ? ORDER BY seq',
+  );
   const dropMessages = database.prepare('DELETE FROM messages WHERE instanceId = ? AND seq <= ?');
   const readWaiting = database.prepare('SELECT instanceId FROM messages GROUP BY instanceId ORDER BY min(seq)');
   const addActivity = database.prepare(
     'INSERT INTO activities (instanceId, executionId, taskId, name, inputJson) VALUES (?, ?, ?, ?, ?)',
   );
-  const addTimer = database.prepare('INSERT INTO timers (instanceId, executionId, timerId, fireAtMs) VALUES (?, ?, ?, ?)');
+  const addTimer = database.prepare(
+    'INSERT INTO timers (instanceId, executionId, timerId, fireAtMs) VALUES (?, ?, ?, ?)',
+  );
 
   function commit({ instance, ...episode }: EpisodeCommit): readonly string[] | undefined {
     const { instanceId, executionId } = instance;
@@ -128,7 +140,8 @@ function createMessageStore(database: DatabaseSync, tables: Tables) {
     if (episode.pastEventCount === 0) tables.clearHistory(instanceId);
     if (isFinished(instance)) tables.clearTimers(instanceId);
     tables.appendEvents(instanceId, episode.pastEventCount, episode.appended);
-    for (const { taskId, name, inputJson } of episode.activities) addActivity.run(instanceId, executionId, taskId, name, inputJson);
+    for (const { taskId, name, inputJson } of episode.activities)
+      addActivity.run(instanceId, executionId, taskId, name, inputJson);
     for (const { timerId, fireAtMs } of episode.timers) addTimer.run(instanceId, executionId, timerId, fireAtMs);
     const woken: string[] = [];
     const deliver = (to: Address, event: HistoryEvent) => tables.deliver(to, event) && woken.push(to.instanceId);
@@ -167,7 +180,9 @@ function createWorkStore(database: DatabaseSync, tables: Tables) {
   const removeTimer = database.prepare('DELETE FROM timers WHERE seq = ?');
 
   function fire(nowMs: number): string[] {
-    const due = readDueTimers.all(nowMs).map(row => readRow<Address & { seq: number; timerId: number; fireAtMs: number }>(row));
+    const due = readDueTimers
+      .all(nowMs)
+      .map(row => readRow<Address & { seq: number; timerId: number; fireAtMs: number }>(row));
     return due.flatMap(timer => {
       removeTimer.run(timer.seq);
       const FireAt = new Date(timer.fireAtMs).toISOString();

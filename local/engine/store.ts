@@ -68,7 +68,10 @@ export interface Store {
 
   getInstance(instanceId: string): StoredInstance | undefined;
   /** In the order of ids; the token is the last id of the page. */
-  listInstances(filter: InstanceFilter): { readonly instances: readonly StoredInstance[]; readonly continuationToken?: string };
+  listInstances(filter: InstanceFilter): {
+    readonly instances: readonly StoredInstance[];
+    readonly continuationToken?: string;
+  };
   /** Writes a new instance in the place of any former one of its id. */
   createInstance(created: NewInstance): void;
   /** False when there is none of that id. Activities already called still run; their results are dropped. */

@@ -40,5 +40,9 @@ export interface Worker {
    * @param metadata - trigger metadata, for example `instanceId` of an activity
    * @throws when no function of that name is registered
    */
-  invoke(name: string, trigger: RpcTypedData, metadata?: Readonly<Record<string, RpcTypedData>>): Promise<InvocationOutcome>;
+  invoke(
+    name: string,
+    trigger: RpcTypedData,
+    metadata?: Readonly<Record<string, RpcTypedData>>,
+  ): Promise<InvocationOutcome>;
 }

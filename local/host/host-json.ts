@@ -16,26 +16,34 @@ export interface HostSettings {
   readonly maxConcurrentOrchestratorFunctions: number;
   /** Whether the client library gets an endpoint of its own. Default true. */
   readonly localRpcEndpointEnabled: boolean;
-  /** Longest run of one activity; undefined = no limit. Default 30 minutes. */
-  readonly functionTimeoutMs: number | undefined;
+  /** How many actions an orchestrator may have scheduled in one replay. Default 100,000. */
+  readonly maxOrchestrationActions: number;
+  /** Wait between polls of `callHttp` where the answer gives none. Default 30,000. */
+  readonly httpPollingIntervalMs: number;
+  /** Longest run of one activity; Infinity = no limit. Default 30 minutes. */
+  readonly functionTimeoutMs: number;
 }
 
 const OVERRIDE_PREFIX = 'azurefunctionsjobhost__';
 const TIME_SPAN = /^(?:(\d+)\.)?([01]?\d|2[0-3]):([0-5]?\d)(?::([0-5]?\d))?$/;
 const HUB_NAME = /^[A-Za-z][A-Za-z0-9]{2,44}$/;
 const HUB_NAME_PATH = 'extensions.durableTask.hubName';
+const HTTP_POLLING_PATH = 'httpSettings.defaultAsyncRequestSleepTimeMilliseconds';
 const TIMEOUT_RANGE = '[d.]hh:mm:ss from 00:00:01, or -1 for no limit';
 
-/** A number, or its text: values that come from the environment are texts. */
-const concurrencySchema = z.preprocess(
-  value => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
-  z.number().int().min(1).max(10_000).optional(),
-);
+/** A whole number in a range, or its text: values that come from the environment are texts. */
+const wholeNumber = (min: number, max: number, fallback: number) => ({
+  schema: z.preprocess(
+    value => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
+    z.number().int().min(min).max(max).default(fallback),
+  ),
+  allowed: `whole numbers from ${min} to ${max}`,
+});
 const switchSchema = z.boolean().or(z.stringbool()).default(true);
 
-/** Milliseconds of a time span such as `00:20:00` or `1.02:00:00`; undefined for `-1`, which means no limit. */
-function parseFunctionTimeout(text: string): number | undefined {
-  if (text === '-1' || text === '-00:00:00.0010000') return undefined;
+/** Milliseconds of a time span such as `00:20:00` or `1.02:00:00`; Infinity for `-1`, which means no limit. */
+function parseFunctionTimeout(text: string): number {
+  if (text === '-1') return Number.POSITIVE_INFINITY;
   const [, days = '0', hours, minutes, seconds = '0'] = TIME_SPAN.exec(text) ?? [];
   const timeoutMs = (((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
   if (Number.isNaN(timeoutMs) || timeoutMs < 1000) {
@@ -114,16 +122,20 @@ export function parseHostJson(text: string, environment: Environment, processors
     if (!parsed.success) throw new Error(`host.json ${path} is ${JSON.stringify(value)}; allowed: ${allowed}`);
     return parsed.data;
   };
-  const readConcurrency = (name: string) =>
-    read(`extensions.durableTask.${name}`, concurrencySchema, 'whole numbers from 1 to 10000') ?? 10 * processors;
+  const readNumber = (name: string, min: number, max: number, fallback: number) => {
+    const { schema, allowed } = wholeNumber(min, max, fallback);
+    return read(`extensions.durableTask.${name}`, schema, allowed);
+  };
   read('version', z.literal('2.0'), '"2.0"');
   const routePrefix = read('extensions.http.routePrefix', z.string().default('api'), 'text');
   return {
     routePrefix: routePrefix.replaceAll(/^\/+|\/+$/g, ''),
     hubName: hubNameOf(read(HUB_NAME_PATH, z.string().optional(), 'text'), environment),
-    maxConcurrentActivityFunctions: readConcurrency('maxConcurrentActivityFunctions'),
-    maxConcurrentOrchestratorFunctions: readConcurrency('maxConcurrentOrchestratorFunctions'),
+    maxConcurrentActivityFunctions: readNumber('maxConcurrentActivityFunctions', 1, 10_000, 10 * processors),
+    maxConcurrentOrchestratorFunctions: readNumber('maxConcurrentOrchestratorFunctions', 1, 10_000, 10 * processors),
     localRpcEndpointEnabled: read('extensions.durableTask.localRpcEndpointEnabled', switchSchema, 'true, false'),
+    maxOrchestrationActions: readNumber('maxOrchestrationActions', 1, 10_000_000, 100_000),
+    httpPollingIntervalMs: readNumber(HTTP_POLLING_PATH, 1, 3_600_000, 30_000),
     functionTimeoutMs: parseFunctionTimeout(read('functionTimeout', z.string().default('00:30:00'), TIMEOUT_RANGE)),
   };
 }

@@ -5,7 +5,8 @@ import type { Engine } from '../engine/api.ts';
 import { type Clock, systemClock } from '../engine/clock.ts';
 import { createEngine } from '../engine/engine.ts';
 import { openSqliteStore } from '../engine/sqlite-store.ts';
-import type { FunctionInfo, Worker } from '../engine/worker.ts';
+import type { Store } from '../engine/store.ts';
+import type { FunctionInfo } from '../engine/worker.ts';
 import { isFunctionDisabled, readLocalSettings, setEnvironment } from './app-settings.ts';
 import { createDurableApi } from './durable-api.ts';
 import { durableClientPayload } from './durable-client.ts';
@@ -16,6 +17,8 @@ import { trackInFlight } from './in-flight.ts';
 import { createInProcessWorker } from './in-process-worker.ts';
 import { loadApp } from './load-app.ts';
 import type { Log } from './log.ts';
+
+const HUB_KEY = 'taskHub';
 
 /** How to start a host. */
 export interface HostOptions {
@@ -65,18 +68,17 @@ async function openWorker(appFolder: string, port: number, settings: HostSetting
   return { app, worker };
 }
 
-async function openEngine(options: HostOptions, worker: Worker, settings: HostSettings, clock: Clock) {
-  await mkdir(dirname(resolve(options.stateFile)), { recursive: true });
-  const store = openSqliteStore(options.stateFile);
-  const { maxConcurrentActivityFunctions, maxConcurrentOrchestratorFunctions, functionTimeoutMs } = settings;
-  const engine = createEngine({
-    store,
-    worker,
-    clock,
-    limits: { maxConcurrentActivityFunctions, maxConcurrentOrchestratorFunctions, functionTimeoutMs },
-    log: options.log,
-  });
-  return { store, engine };
+/** Opens the state file, and refuses one that another task hub has used: its instances are not this app's. */
+async function openStore(stateFile: string, hubName: string): Promise<Store> {
+  await mkdir(dirname(resolve(stateFile)), { recursive: true });
+  const store = openSqliteStore(stateFile);
+  const usedBy = store.getMeta(HUB_KEY) ?? hubName;
+  if (usedBy !== hubName) {
+    store.close();
+    throw new Error(`State file ${stateFile} belongs to task hub "${usedBy}", but the hubName is "${hubName}"`);
+  }
+  store.setMeta(HUB_KEY, hubName);
+  return store;
 }
 
 /**
@@ -98,14 +100,15 @@ export async function startHost(options: HostOptions): Promise<Host> {
   startup.defer(setEnvironment({ WEBSITE_HOSTNAME: `localhost:${server.port}` }));
   const { app, worker } = await openWorker(appFolder, server.port, settings, log);
   startup.defer(() => app.close());
-  const { store, engine } = await openEngine(options, worker, settings, clock);
+  const { hubName, routePrefix, maxOrchestrationActions, httpPollingIntervalMs, ...limits } = settings;
+  const store = await openStore(options.stateFile, hubName);
   startup.defer(() => store.close());
+  const engineSettings = { maxOrchestrationActions, httpPollingIntervalMs };
+  const engine = createEngine({ store, worker, clock, limits, settings: engineSettings, log });
 
   const closing = new AbortController();
-  const functionRoutes = trackInFlight(createFunctionRoutes({ worker, routePrefix: settings.routePrefix, log }));
-  const durableApi = trackInFlight(
-    createDurableApi({ engine, hubName: settings.hubName, clock, closing: closing.signal }),
-  );
+  const functionRoutes = trackInFlight(createFunctionRoutes({ worker, routePrefix, log }));
+  const durableApi = trackInFlight(createDurableApi({ engine, hubName, clock, closing: closing.signal }));
   startup.defer(async () => {
     closing.abort();
     // The durable API outlives the functions, because functions in flight may still call it.

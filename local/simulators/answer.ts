@@ -21,7 +21,7 @@ interface Walk {
 /** Composes a value that fits the schema and says what the issue says. The schema must have a finite value. */
 export function writeAnswer(schema: JsonObject, reading: IssueReading, draw: Draw): Json {
   const walk = { root: schema, heights: leastHeights(schema), reading, draw };
-  return valueOf(walk, schema, askedBy(''), 0);
+  return answerTo(walk, schema, askedBy(''), 0);
 }
 
 /** The answer where no structure was asked for. */
@@ -29,10 +29,10 @@ export function writeText(reading: IssueReading): string {
   return reading.summary;
 }
 
-function valueOf(walk: Walk, node: JsonObject, asked: Asked, depth: number): Json {
+function answerTo(walk: Walk, node: JsonObject, asked: Asked, depth: number): Json {
   if (typeof node['$ref'] === 'string') {
     const target = resolveRef(walk.root, node['$ref']);
-    return target ? valueOf(walk, target, asked, depth) : null;
+    return target ? answerTo(walk, target, asked, depth) : null;
   }
   if (node['const'] !== undefined) return node['const'];
   const { enum: values } = node;
@@ -51,7 +51,7 @@ function typedValue(walk: Walk, node: JsonObject, type: string, asked: Asked, de
       return Object.fromEntries(
         schemasIn(node, 'properties').map(([name, child]) => [
           name,
-          valueOf({ ...walk, draw: walk.draw.under(name) }, child, askedBy(name, descriptionOf(child)), depth + 1),
+          answerTo({ ...walk, draw: walk.draw.under(name) }, child, askedBy(name, descriptionOf(child)), depth + 1),
         ]),
       );
     case 'array':
@@ -98,7 +98,7 @@ function branchValue(walk: Walk, branches: readonly JsonObject[], asked: Asked, 
     depth > EASY_DEPTH ? [...candidates].sort((a, b) => heightOf(a) - heightOf(b)) : candidates;
   if (first === undefined) return null;
   const branch = depth > EASY_DEPTH ? first : chosenBranch(walk, [first, ...others], asked);
-  return valueOf(walk, branch, asked, depth);
+  return answerTo(walk, branch, asked, depth);
 }
 
 /** Among variants that tell themselves apart by a constant ("kind": "bug"), the one whose constant fits the issue. */
@@ -136,22 +136,22 @@ function listValue(walk: Walk, items: Json | undefined, asked: Asked, depth: num
     return phrasesFor(asked, walk.reading).slice(0, MAX_ITEMS);
   }
   return Array.from({ length: OBJECT_ITEMS }, (_, index) =>
-    valueOf({ ...walk, draw: walk.draw.under(index) }, target, asked, depth + 1),
+    answerTo({ ...walk, draw: walk.draw.under(index) }, target, asked, depth + 1),
   );
 }
 
 function numberFor({ reading, draw }: Walk, asked: Asked, whole: boolean): number {
-  const fit = (value: number) => (whole ? Math.round(value) : Math.round(value * 100) / 100);
+  const rounded = (value: number) => (whole ? Math.round(value) : Math.round(value * 100) / 100);
   switch (asked.meaning) {
     case 'confidence':
       // As a whole number a confidence is a percentage.
       return whole ? Math.round(reading.confidence * 100) : reading.confidence;
     case 'urgency':
-      return fit(5 - reading.urgency);
+      return rounded(5 - reading.urgency);
     case 'effort':
       return [1, 2, 3, 5, 8][Math.round(effortOf(reading))] ?? 3;
     default:
-      return fit(
+      return rounded(
         /score|ratio|rate|fraction/i.test(asked.name) ? reading.confidence : 1 + draw.uniform(asked.name, 'number') * 4,
       );
   }

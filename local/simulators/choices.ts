@@ -1,6 +1,7 @@
 import type { Asked } from './meanings.ts';
 import { spelledOut } from './reading/evidence.ts';
-import { KIND_NAMES, KIND_PARENT, type Kind } from './reading/lexicon-kinds.ts';
+import { KIND_NAMES, KIND_PARENT } from './reading/kind-names.ts';
+import type { Kind } from './reading/lexicon-kinds.ts';
 import type { IssueReading } from './reading/reading.ts';
 import type { Draw } from './seeded.ts';
 

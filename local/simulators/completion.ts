@@ -48,7 +48,7 @@ interface Content {
 }
 
 /** A 200 with the answer. `isComplete` is false when the answer was cut or filtered. */
-export function completionReply(input: CompletionInput): Reply & { readonly isComplete: boolean } {
+export function completionReply(input: CompletionInput): { readonly reply: Reply; readonly isComplete: boolean } {
   const { call, settings, nowMs } = input;
   const content = contentOf(input);
   const promptTokens = call.messages.reduce(
@@ -90,7 +90,7 @@ export function completionReply(input: CompletionInput): Reply & { readonly isCo
     'x-ms-deployment-name': call.model ?? settings.model,
     'x-accel-buffering': 'no',
   };
-  return { status: 200, body, headers, isComplete: content.finishReason === 'stop' };
+  return { reply: { status: 200, body, headers }, isComplete: content.finishReason === 'stop' };
 }
 
 function contentOf({ call, fault, settings }: CompletionInput): Content {

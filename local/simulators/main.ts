@@ -55,7 +55,7 @@ async function run(): Promise<void> {
     throw new RangeError(`port must be an integer from 0 to 65535, got ${port}`);
   const simulator = await startOpenAiSimulator({ ...rest, clock: systemClock, port, host, ...tls });
   console.log(
-    `Azure OpenAI simulator ready: ${simulator.url} (seed ${rest.seed ?? 1}, latency ${rest.latencyMs ?? 400} ms, answers are invented)`,
+    `Azure OpenAI simulator ready: ${simulator.url} (seed ${rest['seed'] ?? 1}, latency ${rest['latencyMs'] ?? 400} ms, answers are invented)`,
   );
   const stop = () => void simulator.close();
   process.once('SIGINT', stop);

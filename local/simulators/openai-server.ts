@@ -8,8 +8,9 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import type { CallStats } from './call-log.ts';
+import { ConnectionReset } from './chat.ts';
 import type { OpenAiSimulatorOptions } from './openai-options.ts';
-import { ConnectionReset, createOpenAiSimulator, type OpenAiSimulator, SIMULATOR_HEADER } from './openai-simulator.ts';
+import { createOpenAiSimulator, type OpenAiSimulator, SIMULATOR_HEADER } from './openai-simulator.ts';
 
 /** Longer than any client keeps an idle connection, so that the simulator never closes one under a request. */
 const KEEP_ALIVE_MS = 120_000;

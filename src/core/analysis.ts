@@ -28,7 +28,7 @@ export const ANALYSES: Readonly<Record<string, Analysis>> = { triage };
  * @throws when there is none: names are checked where a request comes in
  */
 export function analysisNamed(name: string): Analysis {
-  const analysis = ANALYSES[name];
+  const analysis = Object.hasOwn(ANALYSES, name) ? ANALYSES[name] : undefined;
   if (!analysis) throw new Error(`No analysis is named "${name}"; there are: ${Object.keys(ANALYSES).join(', ')}`);
   return analysis;
 }

@@ -46,7 +46,7 @@ function violationsOf(issue: z.core.$ZodIssue, input: unknown, whole: string): V
     allowed:
       issue.code === 'unrecognized_keys'
         ? 'no such field'
-        : issue.message.replace(/^Invalid input: expected/, 'a value of type'),
+        : issue.message.replace(/^Invalid input: expected (.*), received .*$/, 'a value of type $1'),
   }));
 }
 

@@ -1,6 +1,7 @@
 import type { IssueText } from './issue-text.ts';
 import { AREAS, TECHNOLOGIES } from './lexicon-areas.ts';
-import { KIND_EVIDENCE, KIND_NAMES, type Kind } from './lexicon-kinds.ts';
+import { KIND_NAMES } from './kind-names.ts';
+import { KIND_EVIDENCE, type Kind } from './lexicon-kinds.ts';
 import { URGENCY_EVIDENCE, type UrgencyEvidence } from './lexicon-urgency.ts';
 import { compileTerms, type TermHit } from './terms.ts';
 

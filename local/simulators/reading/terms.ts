@@ -1,6 +1,7 @@
-/** Something to look for, and the words that tell it. `*` at a word's end stands for any ending. */
+/** Something to look for, and the words that tell it. */
 export interface Concept<Id extends string = string> {
   readonly id: Id;
+  /** Terms of one or more words, parted by commas; `*` at a word's end stands for any ending. */
   readonly terms: readonly string[];
 }
 
@@ -45,7 +46,7 @@ export function compileTerms<Id extends string>(concepts: readonly Concept<Id>[]
   const byPrefix = new Map<string, CompiledTerm<Id>[]>();
   const unspaced: CompiledTerm<Id>[] = [];
   for (const { id, terms } of concepts) {
-    for (const term of terms) {
+    for (const term of terms.flatMap(line => line.split(', '))) {
       const words = term.toLowerCase().split(/[\s-]+/);
       const [first = ''] = words;
       const compiled = { id, term, words };

@@ -14,6 +14,8 @@ test('an almost empty host.json gives the defaults', () => {
     maxConcurrentActivityFunctions: 20,
     maxConcurrentOrchestratorFunctions: 20,
     localRpcEndpointEnabled: true,
+    maxOrchestrationActions: 100_000,
+    httpPollingIntervalMs: 30_000,
     functionTimeoutMs: 1_800_000,
   });
 });
@@ -82,10 +84,18 @@ test.each([0, -1, 1.5, 10_001, 'many', null, true])('concurrency %j is refused b
   expect(() => parse(durable({ [name]: value }))).toThrow(message);
 });
 
+test('limits of replay and of HTTP polling are read', () => {
+  const json = durable({
+    maxOrchestrationActions: 5,
+    httpSettings: { defaultAsyncRequestSleepTimeMilliseconds: '200' },
+  });
+  expect(parse(json)).toMatchObject({ maxOrchestrationActions: 5, httpPollingIntervalMs: 200 });
+});
+
 test.each([
   ['00:10:00', 600_000],
   ['1:02', 3_720_000],
-  ['-1', undefined],
+  ['-1', Number.POSITIVE_INFINITY],
 ])('functionTimeout %s is %s ms', (functionTimeout, expected) => {
   expect(parse({ functionTimeout }).functionTimeoutMs).toBe(expected);
 });

@@ -1,4 +1,5 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -136,8 +137,5 @@ test('an app runs anew when it is loaded again, and its terminate hooks run once
 test('outside an app nobody gets the core module', async () => {
   const app = await loadApp(fixtureApp('hooks'), log);
   await app.close();
-  const code = 'require("@azure/functions-core")';
-  const { createRequire } = await import('node:module');
   expect(() => createRequire(import.meta.url)('@azure/functions-core')).toThrow(/Cannot find module/);
-  expect(code).toContain('functions-core');
 });

@@ -1,0 +1,124 @@
+import type { z } from 'zod';
+import type { Context } from './context.ts';
+import { BAD_INPUT, CliError } from './errors.ts';
+import { ProblemSchema } from './replies.ts';
+
+/** A request to the app. */
+export interface AppRequest {
+  /** Default GET. */
+  readonly method?: 'GET' | 'POST';
+  /** Below `/api/`. */
+  readonly path: string;
+  readonly body?: string | Blob;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+/** What came of a request: an answer, or why there was none. */
+export type AppAnswer = { readonly httpStatus: number; readonly text: string } | { readonly unreachable: string };
+
+/** Pauses between the attempts of a patient request: about what a host takes to restart. */
+const RETRY_DELAYS_MS = [250, 500, 1_000, 2_000, 4_000, 8_000];
+const TIMEOUT_MS = 30_000;
+/** A gateway, or a host that is starting: nobody has looked at the request. */
+const NOT_THERE = new Set([502, 503, 504]);
+
+/**
+ * Requests to one app, with what can go wrong told apart.
+ *
+ * @param target.url - without `/api` and without a slash at the end
+ * @param target.key - sent as x-functions-key; null = none
+ */
+export function createAppFetch(context: Context, target: { readonly url: string; readonly key: string | null }) {
+  const { signal, wait } = context;
+  const keyHeader: Record<string, string> = target.key === null ? {} : { 'x-functions-key': target.key };
+
+  function open({ method = 'GET', path, body = undefined, headers = {} }: AppRequest, requestSignal: AbortSignal): Promise<Response> {
+    const init = { method, headers: { ...keyHeader, ...headers }, signal: requestSignal, ...(body === undefined ? {} : { body }) };
+    return fetch(`${target.url}/api/${path}`, init);
+  }
+
+  /** Sends once. Throws only when the user interrupts. */
+  async function send(request: AppRequest): Promise<AppAnswer> {
+    try {
+      const { timeoutMs = TIMEOUT_MS } = request;
+      const response = await open(request, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+      const text = await response.text();
+      return NOT_THERE.has(response.status) ? { unreachable: `HTTP ${response.status}` } : { httpStatus: response.status, text };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { unreachable: reasonOf(error) };
+    }
+  }
+
+  /** Sends again, with growing pauses, while the app does not answer. */
+  async function sendPatiently(request: AppRequest): Promise<AppAnswer> {
+    let answer = await send(request);
+    for (const delayMs of RETRY_DELAYS_MS) {
+      if (!('unreachable' in answer)) break;
+      await wait(delayMs, signal);
+      answer = await send(request);
+    }
+    return answer;
+  }
+
+  /** The text of a good answer. */
+  function accepted(answer: AppAnswer): string {
+    if ('unreachable' in answer) throw notRunning(target.url, answer.unreachable);
+    if (answer.httpStatus >= 200 && answer.httpStatus < 300) return answer.text;
+    throw refusal(answer.httpStatus, answer.text);
+  }
+
+  function parse<T>(schema: z.ZodType<T>, text: string): T {
+    const { data, success } = schema.safeParse(jsonOf(text));
+    if (success) return data;
+    throw new CliError(`${target.url} answers, but not as this app does; check --url`);
+  }
+
+  /** The body of a good answer as it arrives; there is no time limit but that of silence. */
+  async function* stream(path: string): AsyncGenerator<Uint8Array> {
+    try {
+      const response = await open({ path }, signal);
+      if (!response.ok) accepted(NOT_THERE.has(response.status) ? { unreachable: `HTTP ${response.status}` } : { httpStatus: response.status, text: await response.text() });
+      if (response.body) yield* response.body;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof CliError ? error : notRunning(target.url, reasonOf(error));
+    }
+  }
+
+  return { send, sendPatiently, accepted, parse, stream };
+}
+
+/** No app answers there. */
+export function notRunning(url: string, reason: string): CliError {
+  return new CliError(`no app answers at ${url} (${reason}); start one with "npm start", or name another with --url`);
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
+  return code ?? message;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A refusal in one line: each field with its value and what is allowed, else the problem's own words. */
+function refusal(httpStatus: number, text: string): CliError {
+  if (httpStatus === 401 || httpStatus === 403) {
+    return new CliError(`the app refuses the key (HTTP ${httpStatus}); give a function key with --key or FANFOLD_KEY`);
+  }
+  const { title, detail, violations = [] } = ProblemSchema.safeParse(jsonOf(text)).data ?? {};
+  const fields = violations.map(({ field, value, allowed }) => `${field} is ${value}; allowed: ${allowed}`).join('. ');
+  const message = fields || detail || title || `the app answered HTTP ${httpStatus}`;
+  const isInput = httpStatus < 500 && violations.length > 0;
+  return new CliError(message.replaceAll(/\s+/g, ' ').trim(), isInput ? BAD_INPUT : 1);
+}

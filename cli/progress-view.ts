@@ -1,0 +1,95 @@
+import { SingleBar } from 'cli-progress';
+import type { RunStatus } from '../src/core/run-status.ts';
+import { countText, durationText, rateText } from './format.ts';
+import { createPaceMeter, type Pace } from './pace.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Shows how far a run is. */
+export interface ProgressView {
+  update(status: Pick<RunStatus, 'progress' | 'phase'>): void;
+  /** Says something that is not progress, for example that the app does not answer; an empty text takes it back. */
+  note(text: string): void;
+  /** Leaves the last state on the screen. */
+  stop(): void;
+}
+
+/** Least time between two lines where there is no bar. */
+const LINE_EVERY_MS = 10_000;
+/** What a bar leaves for figures, in columns. */
+const FIGURES_COLUMNS = 74;
+
+/**
+ * A bar on a terminal, else a line at the start, every 10 s and at the end.
+ *
+ * @param issues - how many there will be, until the run itself says so
+ */
+export function createProgressView(options: {
+  readonly terminal: Pick<Terminal, 'barStream' | 'err'>;
+  readonly nowMs: () => number;
+  readonly issues: number | null;
+}): ProgressView {
+  const { terminal, nowMs, issues } = options;
+  const { barStream } = terminal;
+  return barStream ? barView(barStream, nowMs, issues) : lineView(line => terminal.err(line), nowMs, issues);
+}
+
+function barView(stream: NodeJS.WriteStream, nowMs: () => number, issues: number | null): ProgressView {
+  const pace = createPaceMeter();
+  const bar = new SingleBar({
+    stream,
+    format: '{bar} {figures}',
+    barsize: Math.min(Math.max(stream.columns - FIGURES_COLUMNS, 8), 40),
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    hideCursor: true,
+    // Ctrl-C is handled by the command, which has more to say.
+    gracefulExit: false,
+  });
+  let figures = 'starting';
+  bar.start(issues ?? 1, 0, { figures });
+  return {
+    update({ progress, phase }) {
+      const total = progress.total ?? issues;
+      figures = figuresOf(progress, phase, total, pace(nowMs(), progress.done, total));
+      if (total !== null) bar.setTotal(total);
+      bar.update(progress.done, { figures });
+    },
+    note: text => bar.update({ figures: text || figures }),
+    stop: () => bar.stop(),
+  };
+}
+
+function lineView(line: (text: string) => void, nowMs: () => number, issues: number | null): ProgressView {
+  const pace = createPaceMeter();
+  let [figures, written, noted] = ['', '', ''];
+  let writtenAtMs = Number.NEGATIVE_INFINITY;
+  const write = () => {
+    if (figures === written) return;
+    line(figures);
+    written = figures;
+    writtenAtMs = nowMs();
+  };
+  return {
+    update({ progress, phase }) {
+      const total = progress.total ?? issues;
+      figures = figuresOf(progress, phase, total, pace(nowMs(), progress.done, total));
+      if (nowMs() - writtenAtMs >= LINE_EVERY_MS) write();
+    },
+    note(text) {
+      if (text !== '' && text !== noted) line(text);
+      noted = text;
+    },
+    stop: write,
+  };
+}
+
+function figuresOf(progress: RunStatus['progress'], phase: RunStatus['phase'], total: number | null, { perSecond, etaMs }: Pace): string {
+  const parts = [`${countText(progress.done)}/${total === null ? '?' : countText(total)}`];
+  if (phase === 'loading') parts.push('reading the issues');
+  if (phase === 'reporting') parts.push('writing the report');
+  if (perSecond !== null && progress.done !== total) parts.push(rateText(perSecond));
+  if (etaMs !== null && progress.done !== total) parts.push(`ETA ${durationText(etaMs)}`);
+  parts.push(`${countText(progress.succeeded)} succeeded, ${countText(progress.failed)} failed`);
+  if (progress.skipped > 0) parts.push(`${countText(progress.skipped)} skipped`);
+  return parts.join(' | ');
+}

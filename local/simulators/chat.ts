@@ -1,0 +1,125 @@
+import { createAdmission } from './admission.ts';
+import { type CallStats, createCallLog } from './call-log.ts';
+import { type ChatRequest, isChatRequest, parseChatRequest } from './chat-request.ts';
+import { answerFault, completionReply } from './completion.ts';
+import { createFaultTable, type Fault } from './faults.ts';
+import type { OpenAiSimulatorSettings, SimulatorClock } from './openai-options.ts';
+import { createPromptCache } from './prompt-cache.ts';
+import type { Reply } from './replies.ts';
+import * as replies from './replies.ts';
+import { createDraw, logNormal } from './seeded.ts';
+import { estimateTokens } from './tokens.ts';
+
+/** Thrown where the service would cut the connection. */
+export class ConnectionReset extends Error {
+  readonly code = 'ECONNRESET';
+}
+
+/** Chat completions with everything that is remembered from call to call. */
+export interface Chat {
+  /**
+   * Answers one chat call.
+   *
+   * @param deploymentInPath undefined = the body's `model` names it
+   * @throws {ConnectionReset} where a fault cuts the connection
+   * @throws the signal's reason when the caller gives up
+   */
+  complete(request: Request, deploymentInPath: string | undefined): Promise<Reply>;
+  stats(): CallStats;
+}
+
+/** Makes the chat part of the simulator, with nothing seen yet. */
+export function createChat(settings: OpenAiSimulatorSettings, clock: SimulatorClock): Chat {
+  const admission = createAdmission(settings);
+  const faults = createFaultTable(settings.faults, settings.seed);
+  const prompts = createPromptCache();
+  const log = createCallLog();
+
+  async function answer(request: Request, deploymentInPath: string | undefined): Promise<Reply> {
+    if (!hasCredential(request.headers)) return replies.unauthorized;
+    const call = parseChatRequest(await request.text());
+    if (!isChatRequest(call)) return replies.invalidRequest(call.message, call.param);
+    const deployment = deploymentInPath ?? call.model;
+    if (deployment === undefined) return replies.invalidRequest("Missing required parameter: 'model'.", 'model');
+    if (!settings.deployments.includes(deployment)) return replies.deploymentNotFound;
+
+    const estimate = Math.ceil(call.promptCharacters / 4) + call.maxCompletionTokens;
+    const verdict = admission.admit(clock.nowMs(), estimate);
+    const reply = verdict.limitedBy
+      ? replies.throttled(verdict.limitedBy, verdict.retryAfterMs, deployment, settings)
+      : await answerAdmitted(call, deployment, request.signal);
+    return { ...reply, headers: { ...replies.limitHeaders(verdict, settings.rateLimitHeaders), ...reply.headers } };
+  }
+
+  async function answerAdmitted(call: ChatRequest, deployment: string, signal: AbortSignal): Promise<Reply> {
+    const fault = faults.next(call.issueId, call.issueText);
+    if (fault?.reply === 'reset') throw new ConnectionReset('the simulator cuts this connection');
+    if (fault?.reply === 'timeout') return never(signal);
+    const refusal = refusalOf(call, fault, deployment, settings);
+    if (refusal === undefined || refusal.status >= 500) await takeTime(call.issueId, signal);
+    if (refusal) return refusal;
+    const cachedTokens = prompts.see(deployment, call.messages);
+    const completion = completionReply({
+      call,
+      fault: answerFault(fault),
+      cachedTokens,
+      settings,
+      nowMs: clock.nowMs(),
+    });
+    if (completion.isComplete) log.answered(call.promptId);
+    return completion.reply;
+  }
+
+  async function takeTime(issueId: string, signal: AbortSignal): Promise<void> {
+    const durationMs = logNormal(createDraw(settings.seed, 'latency', issueId), settings.latencyMs, settings.latencyCv);
+    if (durationMs > 0) await clock.sleep(durationMs, signal);
+    signal.throwIfAborted();
+  }
+
+  return {
+    async complete(request, deploymentInPath) {
+      log.arrived();
+      try {
+        const reply = await answer(request, deploymentInPath);
+        log.completed(reply.status);
+        return reply;
+      } catch (error) {
+        log.unanswered();
+        throw error;
+      }
+    },
+    stats: log.stats,
+  };
+}
+
+/** True when the request brings a key or a token of any value. */
+export function hasCredential(headers: Headers): boolean {
+  return Boolean(headers.get('api-key')?.trim()) || /^bearer\s+\S/i.test(headers.get('authorization') ?? '');
+}
+
+/** An answer that never comes: settles only when the caller gives up. */
+function never(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const giveUp = () => reject(signal.reason);
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+  });
+}
+
+/** Why the call gets no completion: a fault that is an error, or a prompt that does not fit. */
+function refusalOf(
+  call: ChatRequest,
+  fault: Fault | undefined,
+  deployment: string,
+  settings: OpenAiSimulatorSettings,
+): Reply | undefined {
+  const quote = settings.quoteInErrors ? ` The prompt was: ${call.issueText}` : '';
+  if (fault?.reply === 'rate_limited') {
+    return replies.throttled('requests', fault.retryAfterSeconds * 1000, deployment, settings);
+  }
+  const refused = fault && replies.faultReply(fault, settings, quote);
+  if (refused) return refused;
+  const promptTokens = call.messages.reduce((sum, message) => sum + estimateTokens(message.content), 0);
+  if (promptTokens <= settings.contextTokens) return undefined;
+  return replies.contextLengthExceeded(settings.contextTokens, promptTokens, quote);
+}

@@ -1,0 +1,178 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { InvalidInputError } from '../../src/core/problems.ts';
+import { BOUNDS, CEILING_VARIABLE, parseSettings, SETTINGS, settingsWarnings } from '../../src/core/settings.ts';
+import { settings } from '../helpers/factories.ts';
+
+const LEAST = {
+  AZURE_OPENAI_ENDPOINT: 'https://example.openai.azure.com',
+  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+};
+
+function violationsOf(env: Record<string, string>) {
+  try {
+    parseSettings({ ...LEAST, ...env });
+  } catch (error) {
+    if (error instanceof InvalidInputError) return error.violations;
+    throw error;
+  }
+  return [];
+}
+
+describe('parseSettings', () => {
+  test('fills up with defaults', () => {
+    expect(parseSettings(LEAST)).toEqual(settings({ deployment: null }));
+  });
+
+  test('reads every setting from its variable', () => {
+    const env = {
+      AZURE_OPENAI_ENDPOINT: 'http://127.0.0.1:8080/openai',
+      AZURE_OPENAI_DEPLOYMENT: 'my-4.1_mini',
+      AZURE_OPENAI_API_KEY: 'k',
+      MAX_CONCURRENT_AI_CALLS: '1',
+      [CEILING_VARIABLE]: '2',
+      AI_BATCH_SIZE: '3',
+      AI_BATCH_STREAMS: '4',
+      AI_BATCH_DELAY_MS: '0',
+      AZURE_OPENAI_REQUEST_TIMEOUT: '6',
+      AZURE_OPENAI_MAX_CONNECTIONS: '7',
+      AZURE_OPENAI_MAX_CONNECTIONS_PER_HOST: '8',
+      STORAGE_TABLE_SHARDS: '9',
+      AzureWebJobsStorage: 'c',
+      AzureWebJobsStorage__accountName: 'account9',
+      AZURE_CLIENT_ID: 'i',
+    };
+    expect(parseSettings(env)).toEqual({
+      endpoint: 'http://127.0.0.1:8080/openai',
+      deployment: 'my-4.1_mini',
+      apiKey: 'k',
+      concurrency: 1,
+      ceiling: 2,
+      batchSize: 3,
+      streams: 4,
+      batchDelayMs: 0,
+      requestTimeoutSeconds: 6,
+      maxConnections: 7,
+      maxConnectionsPerHost: 8,
+      tableShards: 9,
+      storage: 'c',
+      storageAccount: 'account9',
+      identityClientId: 'i',
+    });
+  });
+
+  test('takes an empty text as not set, for every setting', () => {
+    const empty = Object.fromEntries(Object.values(SETTINGS).map(({ env }) => [env, '']));
+    expect(parseSettings({ ...empty, ...LEAST })).toEqual(parseSettings(LEAST));
+  });
+
+  test.each([
+    ['MAX_CONCURRENT_AI_CALLS', 1, 200],
+    [CEILING_VARIABLE, 1, 200],
+    ['AI_BATCH_SIZE', 1, 100],
+    ['AI_BATCH_STREAMS', 1, 16],
+    ['AI_BATCH_DELAY_MS', 0, 3_600_000],
+    ['AZURE_OPENAI_REQUEST_TIMEOUT', 1, 600],
+    ['AZURE_OPENAI_MAX_CONNECTIONS', 1, 1_000],
+    ['AZURE_OPENAI_MAX_CONNECTIONS_PER_HOST', 1, 1_000],
+    ['STORAGE_TABLE_SHARDS', 1, 64],
+  ])('%s lies from %i to %i; an error names setting, value and range', (variable, min, max) => {
+    expect(violationsOf({ [variable]: String(min) })).toEqual([]);
+    expect(violationsOf({ [variable]: String(max) })).toEqual([]);
+    for (const value of [String(min - 1), String(max + 1), '1.5', ' 5', '5s', '1e1', '9'.repeat(20)]) {
+      const allowed = `an integer from ${min} to ${max}`;
+      expect(violationsOf({ [variable]: value })).toEqual([{ field: variable, value: `"${value}"`, allowed }]);
+    }
+  });
+
+  test.each([
+    ['AZURE_OPENAI_ENDPOINT', 'example.com', 'an http(s) URL'],
+    ['AZURE_OPENAI_ENDPOINT', 'ftp://example.com', 'an http(s) URL'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://', 'an http(s) URL'],
+    ['AZURE_OPENAI_DEPLOYMENT', 'a b', 'the name of a deployment'],
+    ['AZURE_OPENAI_DEPLOYMENT', 'a'.repeat(65), 'the name of a deployment'],
+    ['AzureWebJobsStorage__accountName', 'Account', 'the name of a storage account'],
+    ['AzureWebJobsStorage__accountName', 'ab', 'the name of a storage account'],
+  ])('%s cannot be "%s"', (variable, value, allowed) => {
+    expect(violationsOf({ [variable]: value })).toEqual([{ field: variable, value: `"${value}"`, allowed }]);
+  });
+
+  test('names every setting that is out of range', () => {
+    const fields = violationsOf({ AI_BATCH_SIZE: '0', AI_BATCH_STREAMS: '17' }).map(({ field }) => field);
+    expect(fields.toSorted()).toEqual(['AI_BATCH_SIZE', 'AI_BATCH_STREAMS']);
+  });
+
+  test('needs an endpoint, and storage by connection string or by account', () => {
+    expect(() => parseSettings({})).toThrow(
+      'AZURE_OPENAI_ENDPOINT is missing; allowed: an http(s) URL. ' +
+        'AzureWebJobsStorage is missing; allowed: a connection string, or AzureWebJobsStorage__accountName',
+    );
+    const { AZURE_OPENAI_ENDPOINT } = LEAST;
+    const byAccount = parseSettings({ AZURE_OPENAI_ENDPOINT, AzureWebJobsStorage__accountName: 'account' });
+    expect(byAccount).toMatchObject({ storage: null, storageAccount: 'account' });
+    expect(() => parseSettings({ AzureWebJobsStorage: 'c' })).toThrow(
+      'AZURE_OPENAI_ENDPOINT is missing; allowed: an http(s) URL',
+    );
+  });
+
+  test('never shows a secret in an error, whatever else is wrong', () => {
+    const secret = 'S3CR3T-S3CR3T';
+    const secrets = { AZURE_OPENAI_API_KEY: secret, AzureWebJobsStorage: `AccountKey=${secret}` };
+    const variables = Object.values(SETTINGS).map(({ env }) => env);
+    const environments = fc.dictionary(fc.constantFrom(...variables), fc.string());
+    fc.assert(
+      fc.property(environments, env => {
+        const message = violationsOf({ ...env, ...secrets, AI_BATCH_SIZE: '0' }).map(violation =>
+          JSON.stringify(violation),
+        );
+        expect(message.length).toBeGreaterThan(0);
+        expect(message.join()).not.toContain(secret);
+      }),
+    );
+  });
+
+  test('any environment gives settings within bounds, or an error that names its settings', () => {
+    const values = fc.oneof(fc.string(), fc.integer({ min: -10, max: 4_000_000 }).map(String));
+    const known = Object.values(SETTINGS).map(({ env }) => env);
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...known, 'PATH'), values), env => {
+        const violations = violationsOf(env);
+        if (violations.length > 0) {
+          expect(known).toEqual(expect.arrayContaining(violations.map(({ field }) => field)));
+          return;
+        }
+        const parsed = parseSettings({ ...LEAST, ...env });
+        for (const name of ['concurrency', 'batchSize', 'streams', 'batchDelayMs', 'requestTimeoutSeconds'] as const) {
+          expect(parsed[name]).toBeGreaterThanOrEqual(BOUNDS[name].min);
+          expect(parsed[name]).toBeLessThanOrEqual(BOUNDS[name].max);
+        }
+      }),
+    );
+  });
+});
+
+describe('settingsWarnings', () => {
+  test('has nothing to say where everything fits', () => {
+    expect(settingsWarnings(settings())).toEqual([]);
+  });
+
+  test('warns of a number above the ceiling', () => {
+    expect(settingsWarnings(settings({ concurrency: 12 }))).toEqual([
+      'MAX_CONCURRENT_AI_CALLS is 12, but the host runs at most 10 activities at one time ' +
+        `(${CEILING_VARIABLE}): runs use 10`,
+    ]);
+  });
+
+  test('warns of a ceiling above the number', () => {
+    expect(settingsWarnings(settings({ ceiling: 12 }))).toEqual([
+      `the host may run 12 activities at one time (${CEILING_VARIABLE}), but MAX_CONCURRENT_AI_CALLS is 10: ` +
+        'activities beyond it wait for a permit',
+    ]);
+  });
+
+  test('warns where requests must name a deployment', () => {
+    expect(settingsWarnings(settings({ deployment: null }))).toEqual([
+      'AZURE_OPENAI_DEPLOYMENT is not set: each request must name a deployment',
+    ]);
+  });
+});
