@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import type { RunRequestSchema } from '../src/core/run-request.ts';
+import { type AppAnswer, createAppFetch } from './app-fetch.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
-import { type AppAnswer, createAppFetch } from './app-fetch.ts';
 import type { IssueFile } from './issue-file.ts';
 import {
   HealthSchema,
@@ -44,13 +44,25 @@ export function createApiClient(context: Context, options: { readonly url: strin
   }
   const runPath = (runId: string, rest = '') => `runs/${encodeURIComponent(runId)}${rest}`;
   const postRun = (path: string, body: RunBody, headers: Record<string, string> = {}) =>
-    ({ method: 'POST', path, body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers }, timeoutMs: 5 * MINUTE_MS }) as const;
+    ({
+      method: 'POST',
+      path,
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json', ...headers },
+      timeoutMs: 5 * MINUTE_MS,
+    }) as const;
 
   return {
     url: options.url,
 
     upload({ contentType, content }: IssueFile) {
-      const request = { method: 'POST', path: 'uploads', body: content, headers: { 'content-type': contentType }, timeoutMs: 15 * MINUTE_MS } as const;
+      const request = {
+        method: 'POST',
+        path: 'uploads',
+        body: content,
+        headers: { 'content-type': contentType },
+        timeoutMs: 15 * MINUTE_MS,
+      } as const;
       return json(UploadReplySchema, app.send(request));
     },
 

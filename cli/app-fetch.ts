@@ -34,8 +34,16 @@ export function createAppFetch(context: Context, target: { readonly url: string;
   const { signal, wait } = context;
   const keyHeader: Record<string, string> = target.key === null ? {} : { 'x-functions-key': target.key };
 
-  function open({ method = 'GET', path, body = undefined, headers = {} }: AppRequest, requestSignal: AbortSignal): Promise<Response> {
-    const init = { method, headers: { ...keyHeader, ...headers }, signal: requestSignal, ...(body === undefined ? {} : { body }) };
+  function open(
+    { method = 'GET', path, body = undefined, headers = {} }: AppRequest,
+    requestSignal: AbortSignal,
+  ): Promise<Response> {
+    const init = {
+      method,
+      headers: { ...keyHeader, ...headers },
+      signal: requestSignal,
+      ...(body === undefined ? {} : { body }),
+    };
     return fetch(`${target.url}/api/${path}`, init);
   }
 
@@ -45,7 +53,9 @@ export function createAppFetch(context: Context, target: { readonly url: string;
       const { timeoutMs = TIMEOUT_MS } = request;
       const response = await open(request, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
       const text = await response.text();
-      return NOT_THERE.has(response.status) ? { unreachable: `HTTP ${response.status}` } : { httpStatus: response.status, text };
+      return NOT_THERE.has(response.status)
+        ? { unreachable: `HTTP ${response.status}` }
+        : { httpStatus: response.status, text };
     } catch (error) {
       signal.throwIfAborted();
       return { unreachable: reasonOf(error) };
@@ -80,7 +90,12 @@ export function createAppFetch(context: Context, target: { readonly url: string;
   async function* stream(path: string): AsyncGenerator<Uint8Array> {
     try {
       const response = await open({ path }, signal);
-      if (!response.ok) accepted(NOT_THERE.has(response.status) ? { unreachable: `HTTP ${response.status}` } : { httpStatus: response.status, text: await response.text() });
+      if (!response.ok)
+        accepted(
+          NOT_THERE.has(response.status)
+            ? { unreachable: `HTTP ${response.status}` }
+            : { httpStatus: response.status, text: await response.text() },
+        );
       if (response.body) yield* response.body;
     } catch (error) {
       signal.throwIfAborted();

@@ -39,7 +39,9 @@ export async function openIssueFile(path: string): Promise<IssueFile> {
   if (!kind) throw refuse(`its kind is not known; allowed: ${Object.keys(KINDS).join(', ')}`);
   if (found.size === 0) throw refuse('the file is empty');
   if (found.size > kind.maxBytes) {
-    throw refuse(`it has ${(found.size / 1e6).toFixed(1)} MB; allowed: at most ${kind.maxBytes / 1e6} MB of ${kind.contentType}`);
+    throw refuse(
+      `it has ${(found.size / 1e6).toFixed(1)} MB; allowed: at most ${kind.maxBytes / 1e6} MB of ${kind.contentType}`,
+    );
   }
   return { path, contentType: kind.contentType, content: await openAsBlob(path) };
 }

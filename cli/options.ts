@@ -26,7 +26,8 @@ export function withConnection(command: Command): Command {
 export function connect(context: Context, options: ConnectionOptions): ApiClient {
   const given = options.url ?? (context.env['FANFOLD_URL'] || DEFAULT_URL);
   const url = URL.parse(given);
-  if (!url || !/^https?:$/.test(url.protocol)) throw new CliError(`--url is "${given}"; allowed: an http(s) URL such as ${DEFAULT_URL}`, BAD_INPUT);
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new CliError(`--url is "${given}"; allowed: an http(s) URL such as ${DEFAULT_URL}`, BAD_INPUT);
   const base = `${url.origin}${url.pathname}`.replace(/(\/api)?\/*$/, '');
   return createApiClient(context, { url: base, key: options.key ?? (context.env['FANFOLD_KEY'] || null) });
 }

@@ -19,7 +19,8 @@ export function createPaceMeter(): (nowMs: number, done: number, total: number |
     seen = seen.filter(({ atMs }, i) => atMs >= nowMs - WINDOW_MS || i === seen.length - 1);
     seen.push({ atMs: nowMs, done });
     const [first = { atMs: nowMs, done }] = seen;
-    const perSecond = done > first.done && nowMs > first.atMs ? ((done - first.done) * 1_000) / (nowMs - first.atMs) : null;
+    const perSecond =
+      done > first.done && nowMs > first.atMs ? ((done - first.done) * 1_000) / (nowMs - first.atMs) : null;
     const etaMs = perSecond === null || total === null ? null : (Math.max(total - done, 0) * 1_000) / perSecond;
     return { perSecond, etaMs };
   };

@@ -83,7 +83,12 @@ function lineView(line: (text: string) => void, nowMs: () => number, issues: num
   };
 }
 
-function figuresOf(progress: RunStatus['progress'], phase: RunStatus['phase'], total: number | null, { perSecond, etaMs }: Pace): string {
+function figuresOf(
+  progress: RunStatus['progress'],
+  phase: RunStatus['phase'],
+  total: number | null,
+  { perSecond, etaMs }: Pace,
+): string {
   const parts = [`${countText(progress.done)}/${total === null ? '?' : countText(total)}`];
   if (phase === 'loading') parts.push('reading the issues');
   if (phase === 'reporting') parts.push('writing the report');

@@ -48,9 +48,17 @@ const outcome = z.enum(['succeeded', 'failed', 'skipped', 'not_started']);
 export const ReportSchema = RunSummarySchema.extend({
   deployment: z.string(),
   concurrency: z.int(),
-  latencyMs: z.object({ mean: z.number(), p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() }).nullable(),
-  table: z.object({ rows: z.string(), columns: z.string(), counts: z.record(z.string(), z.record(z.string(), z.int())) }),
-  errors: z.array(z.object({ code: z.string(), outcome, count: z.int(), exampleIds: z.array(z.string()), advice: z.string() })),
+  latencyMs: z
+    .object({ mean: z.number(), p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() })
+    .nullable(),
+  table: z.object({
+    rows: z.string(),
+    columns: z.string(),
+    counts: z.record(z.string(), z.record(z.string(), z.int())),
+  }),
+  errors: z.array(
+    z.object({ code: z.string(), outcome, count: z.int(), exampleIds: z.array(z.string()), advice: z.string() }),
+  ),
 });
 
 /** Answer of `GET /api/runs/{id}/results?format=json`, without the shape of a line. */

@@ -43,7 +43,8 @@ export function createTerminal(signal: AbortSignal): Terminal {
     out: line => void (isRead && stdout.write(`${line}\n`)),
     err: line => void stderr.write(`${line}\n`),
     paint: (style, text) => styleText(style, text, { stream: stdout }),
-    write: bytes => (isRead ? new Promise(resolve => stdout.write(bytes, error => resolve(!error))) : Promise.resolve(false)),
+    write: bytes =>
+      isRead ? new Promise(resolve => stdout.write(bytes, error => resolve(!error))) : Promise.resolve(false),
     confirm: stdin.isTTY && stderr.isTTY ? question => confirm(question, signal) : null,
     barStream: stderr.isTTY && process.env['TERM'] !== 'dumb' ? stderr : null,
   };

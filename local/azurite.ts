@@ -56,7 +56,11 @@ export async function startAzurite({ folder, ports = FREE_PORTS, signal }: Azuri
   return { ports: ready, connectionString: connectionStringOf(ready), pid, ended, stop };
 }
 
-function startOn(ports: AzuritePorts, folder: string | null, signal: AbortSignal | undefined): Promise<Child<AzuritePorts>> {
+function startOn(
+  ports: AzuritePorts,
+  folder: string | null,
+  signal: AbortSignal | undefined,
+): Promise<Child<AzuritePorts>> {
   const require = createRequire(import.meta.url);
   const script = join(dirname(require.resolve('azurite/package.json')), 'dist/src/azurite.js');
   const listening: Partial<Record<string, number>> = {};

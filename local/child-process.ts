@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { LocalError } from './errors.ts';
@@ -66,10 +66,7 @@ export async function startChild<T>(options: ChildOptions<T>): Promise<Child<T>>
       if (found !== undefined) ready.resolve(found);
     });
   }
-  const ended = once(child, 'close').then(([code, endSignal]: [number | null, string | null]) => {
-    const how = endSignal === null ? `ended with exit code ${code}` : `was ended by ${endSignal}`;
-    return `${name} ${how}${tail.length > 0 ? `; its last output:\n${tail.join('\n')}` : ''}`;
-  });
+  const ended = endOf(child, name, tail);
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
@@ -87,6 +84,12 @@ export async function startChild<T>(options: ChildOptions<T>): Promise<Child<T>>
   }
 }
 
+async function endOf(child: ChildProcess, name: string, tail: readonly string[]): Promise<string> {
+  const [exitCode, signal]: (number | string | null)[] = await once(child, 'close');
+  const how = typeof signal === 'string' ? `was ended by ${signal}` : `ended with exit code ${exitCode}`;
+  return `${name} ${how}${tail.length > 0 ? `; its last output:\n${tail.join('\n')}` : ''}`;
+}
+
 async function withinStart<T>(start: {
   name: string;
   ready: Promise<T>;
@@ -98,7 +101,9 @@ async function withinStart<T>(start: {
   const givenUp = signal ? AbortSignal.any([signal, timeout]) : timeout;
   const gaveUp = Promise.withResolvers<never>();
   const onAbort = () =>
-    gaveUp.reject(timeout.aborted ? new LocalError(`${name} was not ready after ${READY_TIMEOUT_MS / 1_000} s`) : givenUp.reason);
+    gaveUp.reject(
+      timeout.aborted ? new LocalError(`${name} was not ready after ${READY_TIMEOUT_MS / 1_000} s`) : givenUp.reason,
+    );
   givenUp.addEventListener('abort', onAbort, { once: true });
   try {
     const endedEarly = ended.then(how => {

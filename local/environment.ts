@@ -45,10 +45,20 @@ export function chooseService(env: Environment): ServiceChoice {
  */
 export function hostEnvironment(
   env: Environment,
-  { connectionString, service, simulatorUrl }: { connectionString: string; service: ServiceChoice; simulatorUrl: string | null },
+  {
+    connectionString,
+    service,
+    simulatorUrl,
+  }: { connectionString: string; service: ServiceChoice; simulatorUrl: string | null },
 ): Record<string, string> {
-  const number = { [concurrency.env]: env[concurrency.env] || env[CEILING_VARIABLE], [CEILING_VARIABLE]: env[CEILING_VARIABLE] || env[concurrency.env] };
-  const simulated = simulatorUrl === null ? {} : { [endpoint.env]: simulatorUrl, [deployment.env]: service.deployment, [apiKey.env]: SIMULATOR_KEY };
+  const number = {
+    [concurrency.env]: env[concurrency.env] || env[CEILING_VARIABLE],
+    [CEILING_VARIABLE]: env[CEILING_VARIABLE] || env[concurrency.env],
+  };
+  const simulated =
+    simulatorUrl === null
+      ? {}
+      : { [endpoint.env]: simulatorUrl, [deployment.env]: service.deployment, [apiKey.env]: SIMULATOR_KEY };
   const merged = {
     ...env,
     ...number,
@@ -57,5 +67,7 @@ export function hostEnvironment(
     [storage.env]: connectionString,
   };
   parseSettings(merged);
-  return Object.fromEntries(Object.entries(merged).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(merged).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }

@@ -22,7 +22,15 @@ export interface HostProcessOptions {
 export function startHostProcess({ appFolder, port, stateFile, ...rest }: HostProcessOptions): Promise<Child<string>> {
   return startChild({
     name: 'the host',
-    command: [join(import.meta.dirname, 'host/main.ts'), '--app', appFolder, '--port', String(port), '--state', stateFile],
+    command: [
+      join(import.meta.dirname, 'host/main.ts'),
+      '--app',
+      appFolder,
+      '--port',
+      String(port),
+      '--state',
+      stateFile,
+    ],
     readyFrom: line => /^Functions host ready: (\S+)/.exec(line)?.[1],
     ...rest,
   });

@@ -38,7 +38,12 @@ export interface LocalEnvironment {
   readonly url: string;
   readonly connectionString: string;
   readonly stateFile: string;
-  readonly service: { readonly simulator: boolean; readonly endpoint: string; readonly deployment: string; readonly stats?: RunningOpenAiSimulator['stats'] };
+  readonly service: {
+    readonly simulator: boolean;
+    readonly endpoint: string;
+    readonly deployment: string;
+    readonly stats?: RunningOpenAiSimulator['stats'];
+  };
   readonly hostPid: number;
   /** Resolves, with what happened, when the host or the storage ends by itself; the rest still has to be stopped. */
   readonly broken: Promise<LocalError>;
@@ -57,7 +62,8 @@ export async function startLocalEnvironment(options: LocalOptions): Promise<Loca
   const service = chooseService(env);
   // Settings are checked before anything is started; storage is not known yet, any text stands for it.
   hostEnvironment(env, { connectionString: 'unknown', service, simulatorUrl: null });
-  if (port !== 0 && !(await isPortFree(port))) throw new LocalError(`port ${port} is taken by another program; choose another with --port`);
+  if (port !== 0 && !(await isPortFree(port)))
+    throw new LocalError(`port ${port} is taken by another program; choose another with --port`);
   const folder = resolve(options.folder);
   await mkdir(folder, { recursive: true });
   const stateFile = join(folder, 'state.db');
@@ -66,12 +72,20 @@ export async function startLocalEnvironment(options: LocalOptions): Promise<Loca
   await using started = new AsyncDisposableStack();
   const azurite = await startStorage({ ...options, folder }, stateFile, started);
   const simulator = service.simulator ? await startSimulator(options.simulator, service, started) : null;
-  log(simulator ? 'Starting the app with a simulator of Azure OpenAI ...' : `Starting the app with the real service ${service.endpoint} ...`);
+  log(
+    simulator
+      ? 'Starting the app with a simulator of Azure OpenAI ...'
+      : `Starting the app with the real service ${service.endpoint} ...`,
+  );
   const host = await startHostProcess({
     appFolder,
     port,
     stateFile,
-    env: hostEnvironment(env, { connectionString: azurite.connectionString, service, simulatorUrl: simulator?.url ?? null }),
+    env: hostEnvironment(env, {
+      connectionString: azurite.connectionString,
+      service,
+      simulatorUrl: simulator?.url ?? null,
+    }),
     ...(options.onHostLine ? { onLine: options.onHostLine } : {}),
     signal,
   });
@@ -100,11 +114,19 @@ export async function startLocalEnvironment(options: LocalOptions): Promise<Loca
 }
 
 /** Starts Azurite for a state file; the file stays locked meanwhile, so that nobody else opens the folder. */
-async function startStorage({ folder, azuritePorts, inMemory, log, signal }: LocalOptions, stateFile: string, started: AsyncDisposableStack) {
+async function startStorage(
+  { folder, azuritePorts, inMemory, log, signal }: LocalOptions,
+  stateFile: string,
+  started: AsyncDisposableStack,
+) {
   const store = openState(stateFile);
   try {
     log('Starting the storage emulator (Azurite) ...');
-    const azurite = await startAzurite({ folder: inMemory ? null : join(folder, 'storage'), ports: azuritePorts, signal });
+    const azurite = await startAzurite({
+      folder: inMemory ? null : join(folder, 'storage'),
+      ports: azuritePorts,
+      signal,
+    });
     started.defer(() => azurite.stop());
     await checkStorageMarker(store, stateFile, azurite.connectionString);
     return azurite;
@@ -121,7 +143,11 @@ function openState(stateFile: string) {
   }
 }
 
-async function startSimulator(options: OpenAiSimulatorOptions | undefined, service: ServiceChoice, started: AsyncDisposableStack) {
+async function startSimulator(
+  options: OpenAiSimulatorOptions | undefined,
+  service: ServiceChoice,
+  started: AsyncDisposableStack,
+) {
   const simulator = await startOpenAiSimulator({ deployments: [service.deployment], ...options, port: 0 });
   started.defer(() => simulator.close());
   return simulator;

@@ -17,7 +17,11 @@ const BLOB = 'storage-marker';
  * @param stateFile - its path, for the message
  * @throws {LocalError} when the state file's marker is not the one in storage
  */
-export async function checkStorageMarker(store: Pick<Store, 'getMeta' | 'setMeta'>, stateFile: string, connectionString: string): Promise<void> {
+export async function checkStorageMarker(
+  store: Pick<Store, 'getMeta' | 'setMeta'>,
+  stateFile: string,
+  connectionString: string,
+): Promise<void> {
   const container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient(CONTAINER);
   const expected = store.getMeta(META_KEY);
   if (expected === undefined) {

@@ -7,7 +7,8 @@ import {
   type SubOrchestratorAction,
 } from './actions.ts';
 import { type HostTask, type Routine, settledTask, spawn, whenAll, whenAny } from './host-task.ts';
-import { decide, noteDivergence, ReplayFailure, type ShimContext, waitForEvent } from './shim-context.ts';
+import { decide, ReplayFailure, type ShimContext, waitForEvent } from './shim-context.ts';
+import { noteDivergence } from './shim-divergence.ts';
 
 const DEFAULT_MAX_RETRY_INTERVAL_MS = 6 * 24 * 3_600_000;
 const LARGEST_INT32 = 2 ** 31 - 1;

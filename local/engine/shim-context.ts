@@ -1,5 +1,6 @@
 import type { Action } from './actions.ts';
 import type { EventType, HistoryEvent } from './history.ts';
+import { noteDivergence, noteRepeatedCall } from './shim-divergence.ts';
 import { createTask, type HostTask, type OpenTask, settledTask } from './host-task.ts';
 
 /** What the engine has to do for an orchestrator; `id` is the host's id of the call. */
@@ -119,11 +120,6 @@ export function createShimContext(environment: ShimEnvironment, actions: readonl
   };
 }
 
-/** Notes a divergence, unless it lies in the past and was noted then. */
-export function noteDivergence(context: ShimContext, text: string): void {
-  if (context.isLive) context.divergences.push(text);
-}
-
 /**
  * Gives the next id to a decision and opens its task.
  *
@@ -142,6 +138,7 @@ export function decide(context: ShimContext, action: Action, undecided: Undecide
   const id = context.nextId++;
   const task = createTask();
   context.decisions.set(id, { ...undecided, id });
+  noteRepeatedCall(context, id, action);
   context.openTasks.set(id, task);
   if (context.isStarting) context.startedById.set(id, { action, actionIndex: context.actionIndex });
   else if (context.isLive) context.hasLateId = true;

@@ -118,6 +118,19 @@ function systemError(ErrorType: typeof Error | typeof RangeError, message: strin
   return Object.assign(new ErrorType(message), { isAzureFunctionsSystemError: true });
 }
 
+function createLogWriter(log: Log, logHooks: () => readonly HookCallback[], appHookData: Record<string, unknown>) {
+  return ({ level, category, message, source, hookData = {}, invocationContext }: LogEntry): void => {
+    const shown = { level, category, message, hookData, appHookData, invocationContext };
+    try {
+      for (const hook of logHooks()) hook(shown);
+    } catch {
+      // A log hook that throws must not lose the line nor fail the function that logs.
+    }
+    if (category === 'user') log(shown.level, source, String(shown.message));
+    else log(level, source, message);
+  };
+}
+
 /**
  * Makes the module that stands in for `@azure/functions-core`, and the registry that it fills.
  *
@@ -151,16 +164,7 @@ export function createCoreRegistry(log: Log): CoreRegistry {
 
   const hooks = (name: HookName) => [...(hooksByName.get(name) ?? [])];
 
-  function writeLog({ level, category, message, source, hookData = {}, invocationContext }: LogEntry): void {
-    const shown = { level, category, message, hookData, appHookData, invocationContext };
-    try {
-      for (const hook of hooks('log')) hook(shown);
-    } catch {
-      // A log hook that throws must not lose the line nor fail the function that logs.
-    }
-    if (category === 'user') log(shown.level, source, String(shown.message));
-    else log(level, source, message);
-  }
+  const writeLog = createLogWriter(log, () => hooks('log'), appHookData);
 
   return {
     coreModule: {
@@ -199,9 +203,8 @@ export function offerCoreModule(coreModule: object): () => void {
   function requireWithCore(this: Module, id: string): unknown {
     return id === '@azure/functions-core' ? coreModule : requireBefore.call(this, id);
   }
-  Module.prototype.require = Object.assign(requireWithCore, requireBefore);
-  const installed = Module.prototype.require;
+  Module.prototype.require = requireWithCore;
   return () => {
-    if (Module.prototype.require === installed) Module.prototype.require = requireBefore;
+    if (Module.prototype.require === requireWithCore) Module.prototype.require = requireBefore;
   };
 }

@@ -69,8 +69,13 @@ async function waitForEnd(
     const nowMs = clock.nowMs();
     if (nowMs >= deadlineMs || closing.aborted) return startedReply(services, call, instanceId);
     await new Promise<void>(resolve => {
-      closing.addEventListener('abort', () => resolve(), { once: true });
-      clock.callAt(Math.min(nowMs + pollMs, deadlineMs), resolve);
+      const wake = () => {
+        withdraw();
+        closing.removeEventListener('abort', wake);
+        resolve();
+      };
+      const withdraw = clock.callAt(Math.min(nowMs + pollMs, deadlineMs), wake);
+      closing.addEventListener('abort', wake);
     });
   }
 }

@@ -26,10 +26,10 @@ export interface ManagementLinks {
  *
  * @param origin - scheme, host and port of the host, without a slash at the end
  * @param hubName - the task hub
- * @param instanceId - as it is to stand in the links
+ * @param instanceId - percent-encoded in the links
  */
 export function managementLinks(origin: string, hubName: string, instanceId: string): ManagementLinks {
-  const instance = `${origin}${MANAGEMENT_PATH}/instances/${instanceId}`;
+  const instance = `${origin}${MANAGEMENT_PATH}/instances/${encodeURIComponent(instanceId)}`;
   const query = `taskHub=${hubName}&connection=${CONNECTION}&code=${SYSTEM_KEY}`;
   return {
     id: instanceId,

@@ -16,6 +16,7 @@ const STATUSES: ReadonlySet<string> = new Set<RuntimeStatus>([
   'Pending',
   'Suspended',
 ]);
+
 /** A true/false of the query; anything else counts as absent. */
 export function flag({ url }: HttpCall, name: string, fallback: boolean): boolean {
   const text = url.searchParams.get(name)?.toLowerCase();

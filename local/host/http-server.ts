@@ -31,6 +31,8 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+const LOCAL_ADDRESS = '127.0.0.1';
+
 /** The largest body that the Functions host takes by default. */
 export const MAX_BODY_BYTES = 104_857_600;
 
@@ -90,22 +92,20 @@ async function answer(request: IncomingMessage, port: number, handlers: readonly
 }
 
 /**
- * Opens an HTTP server.
+ * Opens an HTTP server that this machine alone can reach.
  *
  * @param options.port - 0 = any that is free
- * @param options.hostname - the address to bind, default 127.0.0.1
  * @param options.log - gets what a handler throws; the client then sees 500 without a body
  * @throws when the port is taken (`code` EADDRINUSE) or may not be bound
  */
-export async function openHttpServer(options: {
-  readonly port: number;
-  readonly hostname?: string;
-  readonly log: Log;
-}): Promise<HttpServer> {
-  const { log, hostname = '127.0.0.1' } = options;
+export async function openHttpServer(options: { readonly port: number; readonly log: Log }): Promise<HttpServer> {
+  const { log } = options;
+  const inFlight = new Set<Promise<unknown>>();
   let handlers: readonly HttpHandler[] | undefined;
   let isClosing = false;
   const server = createServer(async (request, response) => {
+    const ended = once(response, 'close').finally(() => inFlight.delete(ended));
+    inFlight.add(ended);
     try {
       const reply = handlers
         ? await answer(request, port, handlers)
@@ -118,7 +118,7 @@ export async function openHttpServer(options: {
       if (!response.headersSent) send(response, { status: 500 });
     }
   });
-  server.listen(options.port, hostname);
+  server.listen(options.port, LOCAL_ADDRESS);
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error(`The server has no port: ${address}`);
@@ -132,6 +132,9 @@ export async function openHttpServer(options: {
       isClosing = true;
       const closed = once(server, 'close');
       server.close();
+      await Promise.allSettled(inFlight);
+      // Connections on which nothing was asked would keep the server open for a minute.
+      server.closeAllConnections();
       await closed;
     },
   };

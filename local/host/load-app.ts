@@ -10,7 +10,7 @@ import type { Log } from './log.ts';
 export interface LoadedApp {
   readonly folder: string;
   readonly registry: CoreRegistry;
-  /** Runs the app's `appTerminate` hooks and forgets its modules, so that a later load in this process runs them anew. */
+  /** Runs the app's `appTerminate` hooks and forgets its CommonJS modules, so that a later load in this process runs them anew. */
   close(): Promise<void>;
 }
 

@@ -120,13 +120,11 @@ export function phrasesFor(asked: Asked, reading: IssueReading): readonly string
 /** Why the issue has its urgency: the strongest reasons with the words that say so. */
 export function urgencyReason({ kind, urgencyReasons, text }: IssueReading): string {
   if (text.title === '' && text.sentences.length === 0) return KIND_SENTENCES.other;
-  const sure = urgencyReasons.slice(0, 2).map(({ label, phrase }) => `${label} ("${phrase}")`);
-  const [first, second] = sure;
+  const [first, second] = urgencyReasons.map(({ label, phrase }) => `${label} ("${phrase}")`);
   if (first === undefined) return KIND_SENTENCES[kind];
-  return `${KIND_SENTENCES[kind]} The report says that ${first}${second ? ` and that ${second}` : ''}.`.replace(
-    'that a security hole',
-    'it is a security hole',
-  );
+  const report = `The report says that ${first}${second ? ` and that ${second}` : ''}.`;
+  // A grave reason needs no introduction.
+  return (urgencyReasons[0]?.effect ?? 0) >= 1 ? report : `${KIND_SENTENCES[kind]} ${report}`;
 }
 
 function kindReason({ kind, details }: IssueReading): string {

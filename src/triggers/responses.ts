@@ -1,5 +1,5 @@
 import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
-import { InvalidInputError, type Violation } from '../core/problems.ts';
+import { InvalidInputError, invalid, type Violation } from '../core/problems.ts';
 
 /** A request that cannot be served, with all that its problem document says. */
 export class HttpProblem extends Error {
@@ -22,14 +22,19 @@ export class HttpProblem extends Error {
   }
 }
 
-/** A problem of a single field: value and allowed range are named. */
-export function fieldProblem(status: number, title: string, violation: Violation): HttpProblem {
-  return new HttpProblem(status, title, new InvalidInputError([violation]).message, { violations: [violation] });
+/** A problem of a single field: its name, value and allowed range are told. */
+export function fieldProblem(
+  status: number,
+  title: string,
+  { field, value, allowed }: { readonly field: string; readonly value: unknown; readonly allowed: string },
+): HttpProblem {
+  const { message, violations } = invalid(field, value, allowed);
+  return new HttpProblem(status, title, message, { violations });
 }
 
 /** There is no such run. */
 export function noSuchRun(runId: string): HttpProblem {
-  return fieldProblem(404, 'No such run', { field: 'runId', value: JSON.stringify(runId), allowed: 'the id of a run that was started here' });
+  return fieldProblem(404, 'No such run', { field: 'runId', value: runId, allowed: 'the id of a run that was started here' });
 }
 
 /**

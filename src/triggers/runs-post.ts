@@ -115,13 +115,13 @@ async function start(
   const existing = await services.runs.insert(row);
   if (existing && existing.requestHash !== requestHash) {
     const allowed = 'an id not used yet, or the same request as before';
-    throw fieldProblem(422, 'Another request has this id', { field: idFieldOf(runRequest), value: JSON.stringify(runId), allowed });
+    throw fieldProblem(422, 'Another request has this id', { field: idFieldOf(runRequest), value: runId, allowed });
   }
   const client = df.getClient(context);
   if (!existing?.summary && !(await isStarted(client, runId))) {
     if (source.issues) await services.blobs.write(blob, content.bytes);
     const { requestHash: _, createdAtMs: __, linkSecret: ___, summary: ____, ...firstInput } = existing ?? row;
-    await client.startNew(CONTRACTS.processIssues.name, { instanceId: runId, input: firstInput });
+    await startOnce(client, firstInput);
   }
   const { linkSecret } = existing ?? row;
   const management = client.createHttpManagementPayload(runId);
@@ -140,6 +140,15 @@ function runIdOf({ source }: Services, request: HttpRequest, { runId }: RunReque
   const key = request.headers.get('idempotency-key');
   if (runId !== undefined) return parseInput(RunIdSchema, runId, 'runId');
   return key ? source.sha256(key).slice(0, 32) : randomUUID();
+}
+
+/** Starts the orchestration; a request that lost the race against its own repetition finds it started. */
+async function startOnce(client: df.DurableClient, input: RunInput): Promise<void> {
+  try {
+    await client.startNew(CONTRACTS.processIssues.name, { instanceId: input.runId, input });
+  } catch (error) {
+    if (!(await isStarted(client, input.runId))) throw error;
+  }
 }
 
 async function isStarted(client: df.DurableClient, instanceId: string): Promise<boolean> {

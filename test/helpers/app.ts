@@ -64,7 +64,7 @@ export async function startApp(options: { simulator?: OpenAiSimulatorOptions; en
     const init = isPlain ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } } : { body: body as BodyInit | null, headers };
     const response = await fetch(path.startsWith('http') ? path : `${url}/api${path}`, { method, ...init });
     const text = await response.text();
-    const isJson = /json$/.test(response.headers.get('content-type')?.split(';')[0] ?? '');
+    const isJson = /(?<!nd)json$/.test(response.headers.get('content-type')?.split(';')[0] ?? '');
     return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : null };
   };
 

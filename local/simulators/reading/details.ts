@@ -32,7 +32,7 @@ const TRACES: readonly (readonly [Trace['platform'], RegExp])[] = [
 const ERROR_NAME = /\b([A-Z][A-Za-z]*(?:Exception|Error))\b/;
 
 const STEPS =
-  /^\s*(\d+[.)]|step \d+)\s+\S|steps to reproduce|to reproduce|repro steps|how to reproduce|schritte|étapes|pasos|passos|kroki|как воспроизвести|шаги|кроки|再現手順|手順|复现步骤|步骤|재현/im;
+  /^\s*(\d+[.)]|step \d+)\s+\S|steps to reproduce|to reproduce|repro steps|how to reproduce|reproducible (on|with)|script below|schritte|étapes|pasos|passos|kroki|как воспроизвести|шаги|кроки|再現手順|手順|复现步骤|步骤|재현/im;
 const VERSION_WORD =
   /\b(?:versions?|ver\.?|v|release|build|версі[яїю]|верси[яию]|wersj[aię]|versión|versão|バージョン|版本|버전)[\s:]*(\d+(?:\.\d+)+)/i;
 const VERSION_NUMBER = /\bv?(\d+\.\d+\.\d+)\b/;

@@ -1,6 +1,6 @@
 import type { IssueText } from './issue-text.ts';
-import { AREAS, TECHNOLOGIES } from './lexicon-areas.ts';
 import { KIND_NAMES } from './kind-names.ts';
+import { AREAS, TECHNOLOGIES } from './lexicon-areas.ts';
 import { KIND_EVIDENCE, type Kind } from './lexicon-kinds.ts';
 import { URGENCY_EVIDENCE, type UrgencyEvidence } from './lexicon-urgency.ts';
 import { compileTerms, type TermHit } from './terms.ts';
@@ -17,14 +17,25 @@ export type KindScores = ReadonlyMap<Kind, number>;
 
 const TITLE_WEIGHT = 2.5;
 const COMMENT_WEIGHT = 0.3;
-/** The tracker's own type is a strong hint, though reporters choose it carelessly. */
-const TYPE_WEIGHT = 3;
+const LABEL_WEIGHT = 1.5;
+const LABEL_AREA_WEIGHT = 2;
+const AREA_LEAST_SCORE = 1.5;
+/** The tracker's own type is a strong hint; "Bug" says less, many trackers start with it. */
+const TYPE_WEIGHT = 4;
+const BUG_TYPE_WEIGHT = 3;
 const TRACE_WEIGHT = 4;
 
 const findKinds = compileTerms(KIND_EVIDENCE.map(({ terms }, index) => ({ id: String(index), terms })));
 const findUrgency = compileTerms(URGENCY_EVIDENCE.map(({ terms }, index) => ({ id: String(index), terms })));
 const findAreas = compileTerms(AREAS);
 const findTechnologies = compileTerms(TECHNOLOGIES);
+
+/** Kinds of fault, the gravest first. */
+const FAULT_KINDS: readonly Kind[] = ['data_loss', 'crash', 'regression'];
+/** Reports of these kinds also say in general words that something is wrong; their own words must win over those. */
+const SPECIFIC_KINDS: readonly Kind[] = ['performance', 'security'];
+const SPECIFIC_LEAST_SCORE = 3;
+const SPECIFIC_FACTOR = 1.6;
 
 const QUESTION_TITLE = /^(how|why|what|where|which)\b|[?？]\s*$/i;
 
@@ -50,24 +61,41 @@ export function scoreKinds(issue: IssueText, hasTrace: boolean): KindScores {
   addText(issue.title, TITLE_WEIGHT);
   addText(issue.sentences.join('\n'), 1);
   addText(issue.comments.join('\n'), COMMENT_WEIGHT);
-  const type = KIND_NAMES[spelledOut(issue.type)];
-  if (type) add(type, TYPE_WEIGHT);
+  addText(issue.labels.join('\n'), LABEL_WEIGHT);
+  const type = isEmptied(issue) ? undefined : KIND_NAMES[spelledOut(issue.type)];
+  if (type) add(type, type === 'bug' ? BUG_TYPE_WEIGHT : TYPE_WEIGHT);
   if (hasTrace) add('bug', TRACE_WEIGHT / 2);
   if (hasTrace) add('crash', TRACE_WEIGHT);
   if (QUESTION_TITLE.test(issue.title)) add('question', TITLE_WEIGHT);
   if (issue.sentences.some(sentence => /[?？]\s*$/.test(sentence))) add('question', 1);
+  for (const kind of SPECIFIC_KINDS) {
+    const score = scores.get(kind) ?? 0;
+    if (score >= SPECIFIC_LEAST_SCORE) scores.set(kind, score * SPECIFIC_FACTOR);
+  }
   return scores;
 }
 
-/** The kind of the greatest score; `other` when there is no evidence. */
+/** True when the issue was nothing but instructions to the model, so that nothing of it is left to go by. */
+export function isEmptied({ instructions, sentences }: IssueText): boolean {
+  return instructions.length > 0 && sentences.length === 0;
+}
+
+/**
+ * The kind of the greatest score; `other` when there is no evidence. Faults are weighed together and then told by the
+ * most specific of them.
+ */
 export function strongestKind(scores: KindScores): Kind {
-  let [best, bestScore]: [Kind, number] = ['other', 0];
+  const scoreOf = (kind: Kind) => scores.get(kind) ?? 0;
+  const family = scoreOf('bug') + FAULT_KINDS.reduce((sum, kind) => sum + scoreOf(kind), 0);
+  let [best, bestScore]: [Kind, number] = family > 0 ? ['bug', family] : ['other', 0];
   for (const [kind, score] of scores) if (score > bestScore) [best, bestScore] = [kind, score];
-  return best;
+  if (best !== 'bug') return best;
+  const [specific = 'bug'] = FAULT_KINDS.filter(kind => scoreOf(kind) >= SPECIFIC_LEAST_SCORE);
+  return specific;
 }
 
 const BASE_LEVEL: Readonly<Record<Kind, number>> = {
-  crash: 2.4,
+  crash: 2.6,
   data_loss: 2.6,
   security: 2.5,
   bug: 2,
@@ -115,11 +143,14 @@ export function weighUrgency(issue: IssueText, kind: Kind): { level: number; rea
 
 /** Areas of the product that the issue is about, strongest first. */
 export function rankAreas(issue: IssueText): string[] {
-  return rank([
+  const ranked = rank([
     ...findAreas(issue.title).map(hit => ({ id: hit.id, score: TITLE_WEIGHT })),
     ...distinct(findAreas(issue.sentences.join('\n'))).map(hit => ({ id: hit.id, score: 1 })),
     ...distinct(findAreas(issue.comments.join('\n'))).map(hit => ({ id: hit.id, score: COMMENT_WEIGHT })),
+    ...findAreas(issue.labels.join('\n')).map(hit => ({ id: hit.id, score: LABEL_AREA_WEIGHT })),
   ]);
+  // One mention in passing makes an area only where there is no other.
+  return ranked.filter(({ score }, index) => index === 0 || score >= AREA_LEAST_SCORE).map(({ id }) => id);
 }
 
 /** Platforms and technologies that are named, strongest first; those of the code lines last. */
@@ -127,20 +158,21 @@ export function findPlatforms(issue: IssueText): string[] {
   return rank([
     ...findTechnologies(issue.title).map(hit => ({ id: hit.id, score: TITLE_WEIGHT })),
     ...distinct(findTechnologies(issue.sentences.join('\n'))).map(hit => ({ id: hit.id, score: 1 })),
-  ]);
+  ]).map(({ id }) => id);
 }
 
-/** How much a sentence says about kind and urgency: the number of different hints in it. */
+/** How much a sentence says about kind and urgency: the number of different hints in it, without soothing ones. */
 export function hintsIn(sentence: string): number {
-  return distinct(findKinds(sentence)).length + distinct(findUrgency(sentence)).length;
+  const alarming = findUrgency(sentence).filter(hit => (URGENCY_EVIDENCE[Number(hit.id)]?.effect ?? 0) > 0);
+  return distinct(findKinds(sentence)).length + distinct(alarming).length;
 }
 
 function distinct<H extends TermHit>(hits: readonly H[]): H[] {
   return [...new Map(hits.map(hit => [`${hit.id} ${hit.term}`, hit])).values()];
 }
 
-function rank(entries: readonly { readonly id: string; readonly score: number }[]): string[] {
+function rank(entries: readonly { readonly id: string; readonly score: number }[]) {
   const scores = new Map<string, number>();
   for (const { id, score } of entries) scores.set(id, (scores.get(id) ?? 0) + score);
-  return [...scores].sort(([, a], [, b]) => b - a).map(([id]) => id);
+  return [...scores].sort(([, a], [, b]) => b - a).map(([id, score]) => ({ id, score }));
 }

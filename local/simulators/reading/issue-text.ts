@@ -186,7 +186,7 @@ export function plainText(text: string): string {
 /** Splits text at sentence ends and line ends, drops what has no letters. */
 export function splitSentences(text: string): string[] {
   return text
-    .split(/(?<=[.!?…]["')\]]?)\s+(?=\S)|(?<=[。！？])|\n+/u)
+    .split(/(?<=[.!?…]["')\]]?)(?<!^\s*\d{1,2}\.)\s+(?=\S)|(?<=[。！？])|\n+/mu)
     .map(sentence => sentence.trim())
     .filter(sentence => /\p{L}/u.test(sentence));
 }

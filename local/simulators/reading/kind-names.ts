@@ -7,7 +7,7 @@ export const KIND_PARENT: Partial<Readonly<Record<Kind, Kind>>> = {
   regression: 'bug',
   performance: 'bug',
   security: 'bug',
-  usability: 'improvement',
+  usability: 'bug',
   improvement: 'feature',
   feature: 'improvement',
   access: 'bug',
@@ -16,7 +16,7 @@ export const KIND_PARENT: Partial<Readonly<Record<Kind, Kind>>> = {
   feedback: 'other',
 };
 
-/** Which kind a word of an enum (or of the tracker's type) stands for; words are lower case, joined by blanks. */
+/** Which kind a word of an enum (or of the tracker's type) stands for; lower case, joined by blanks. */
 export const KIND_NAMES: Readonly<Record<string, Kind>> = {
   bug: 'bug',
   'bug report': 'bug',
@@ -90,4 +90,24 @@ export const KIND_NAMES: Readonly<Record<string, Kind>> = {
   invalid: 'other',
   spam: 'other',
   uncategorized: 'other',
+  fehler: 'bug',
+  erreur: 'bug',
+  bogue: 'bug',
+  błąd: 'bug',
+  ошибка: 'bug',
+  помилка: 'bug',
+  バグ: 'bug',
+  缺陷: 'bug',
+  버그: 'bug',
+  wunsch: 'feature',
+  mejora: 'feature',
+  amélioration: 'feature',
+  frage: 'question',
+  pregunta: 'question',
+  pytanie: 'question',
+  вопрос: 'question',
+  питання: 'question',
+  aufgabe: 'task',
+  tarea: 'task',
+  tâche: 'task',
 };

@@ -96,20 +96,20 @@ export const AREAS: readonly Concept[] = [
   {
     id: 'dashboard',
     terms: [
-      'dashboard*, chart*, graph, graphs, widget*, tableau de bord, panel de control, painel, pulpit',
+      'dashboard*, chart*, graphs, widget*, tableau de bord, panel de control, painel, pulpit',
       'ダッシュボード, 仪表盘, 대시보드',
     ],
   },
   {
     id: 'reports',
     terms: [
-      'report page, reporting, monthly report, reports, bericht*, rapport*, informe*, relatório*, raport*',
+      'report page, reporting, monthly report*, weekly report*, bericht*, rapport*, informe*, relatório*, raport*',
       'отчет*, звіт*, レポート, 报表, 보고서',
     ],
   },
   {
     id: 'printing',
-    terms: ['print*, pdf, drucken, drucker, impression, imprimir, drukow*, печат*, 印刷, 打印'],
+    terms: ['printing, printer*, printout*, pdf, drucken, drucker, impression, imprimir, drukow*, печат*, 印刷, 打印'],
   },
   {
     id: 'scheduler',
@@ -138,7 +138,7 @@ export const AREAS: readonly Concept[] = [
   {
     id: 'user interface',
     terms: [
-      'button, dialog, menu, dark mode, layout, icon, icons, theme, tooltip*, dropdown, toolbar, sidebar',
+      'button, dialog, menu, dark mode, 다크 모드, layout, icon, icons, theme, tooltip*, dropdown, toolbar, sidebar',
       'schaltfläche, bouton, botón, botão, przycisk*, кнопк*, ボタン, 按钮, 버튼, screen reader, contrast',
     ],
   },
@@ -156,10 +156,10 @@ export const AREAS: readonly Concept[] = [
       'dokumentacj*, документаци*, документаці*, ドキュメント, 文档',
     ],
   },
-  { id: 'logging', terms: ['log level, log file*, logging, audit log, telemetry, metrics'] },
+  { id: 'logging', terms: ['log level, to the log, in the logs, our logs, log file*, logging, audit log, telemetry, metrics'] },
   {
     id: 'devices',
-    terms: ['sensor*, gateway, firmware, mqtt, device, devices, bluetooth, датчик*, センサー, 传感器'],
+    terms: ['sensor*, gateways, firmware, mqtt, device, devices, bluetooth, датчик*, センサー, 传感器'],
   },
   {
     id: 'network',
@@ -187,7 +187,7 @@ export const TECHNOLOGIES: readonly Concept[] = [
   {
     id: 'timezone',
     terms: [
-      'time zone*, timezone*, daylight saving, utc, zeitzone*, fuseau horaire, zona horaria, fuso horário',
+      'time zone*, timezone*, daylight saving, zeitzone*, fuseau horaire, zona horaria, fuso horário',
       'часовой пояс, タイムゾーン, 时区',
     ],
   },
@@ -198,7 +198,7 @@ export const TECHNOLOGIES: readonly Concept[] = [
     id: 'dark-mode',
     terms: [
       'dark mode, dark theme, dunkelmodus, mode sombre, modo oscuro, modo escuro, tryb ciemny, темн* режим',
-      'темн* тема, темної теми, ダークモード, 深色模式',
+      'темн* тема, темної теми, ダークモード, 다크 모드, 深色模式',
     ],
   },
   { id: 'xss', terms: ['xss, cross site scripting'] },

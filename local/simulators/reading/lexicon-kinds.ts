@@ -32,6 +32,7 @@ export const KIND_EVIDENCE: readonly KindEvidence[] = [
     kind: 'crash',
     weight: 3,
     terms: [
+      'app closes, closes without, closes itself, closes by itself, dies, killed, se cierra sola, se ferme toute',
       'crash*, segfault*, segmentation fault, stack overflow, core dump*, kernel panic, panics, panicked',
       'abstürz*, absturz*, abgestürzt, stürzt, plante, plantage*, se cierra solo, se bloquea, trava, travou',
       'fecha sozinho, si blocca, crasha, loopt vast, zawiesza*, падает, вылет*, падає, вилітає, aborts',
@@ -50,6 +51,7 @@ export const KIND_EVIDENCE: readonly KindEvidence[] = [
     kind: 'bug',
     weight: 2,
     terms: [
+      '보이지 않, 되지 않, 작동하지, 안 됩니다, 乱码, 文字化け, illisible*, not kept, 不正常, leaves out',
       "bug, bugs, broken, doesn't work, does not work, not working, don't work, stopped working, fails",
       'failing, failed, failure*, wrong, incorrect*, misbehav*, defect*, fehler*, kaputt',
       'funktioniert nicht, falsch*, erreur*, ne fonctionne pas, ne marche plus, faux, fallo*, no funciona',
@@ -94,6 +96,7 @@ export const KIND_EVIDENCE: readonly KindEvidence[] = [
     kind: 'feature',
     weight: 3,
     terms: [
+      'i want, we want, as an operator, as a customer, as a developer, would do, wish',
       'feature request, please add, please support, would be nice, would be great, would be useful',
       "would be helpful, would love, we'd love, i'd love, it would help, support for, add support",
       'add an option, add a way, allow us to, allow users to, ability to, wish there was, i wish, as a user',
@@ -175,6 +178,7 @@ export const KIND_EVIDENCE: readonly KindEvidence[] = [
     kind: 'performance',
     weight: 1,
     terms: [
+      'to load, to open, to start, request per, one request',
       'minutes to, seconds to, takes ages, takes forever, takes over, memory, lag, laggy, throughput, heap',
       'p95, p99, bottleneck',
     ],
@@ -194,6 +198,7 @@ export const KIND_EVIDENCE: readonly KindEvidence[] = [
     kind: 'security',
     weight: 1,
     terms: [
+      'role, roles, viewer, privilege*, access control, other customers, security team, shared system',
       'security, token, tokens, permission*, attacker*, secret*, encrypt*, credential*, sanitiz*, escaped',
       "injection, other users data, another user's, other customers, gdpr, pentest*",
     ],
@@ -218,7 +223,7 @@ export const KIND_EVIDENCE: readonly KindEvidence[] = [
   },
   {
     kind: 'billing',
-    weight: 2,
+    weight: 1,
     terms: [
       'invoice*, billing, charged, refund*, subscription*, rechnung*, facture*, factura*, fatura*, faktur*',
       'счет, рахунок, 請求, 发票, 결제',

@@ -30,12 +30,12 @@ export const URGENCY_EVIDENCE: readonly UrgencyEvidence[] = [
     ],
   },
   {
-    label: 'a security hole',
+    label: 'there is a security hole',
     effect: 1.5,
     terms: [
       'xss, sql injection, vulnerabilit*, exploit*, rce, ssrf, path traversal, privilege escalation',
-      'sicherheitslücke*, faille, vulnerabilidad*, уязвимост*, вразлив*, 脆弱性, 漏洞, in plain text',
-      "in clear text, bypass*, another user's, other customers, unauthenticated",
+      'sicherheitslücke*, faille, vulnerabilidad*, уязвимост*, вразлив*, 脆弱性, 漏洞',
+      "bypass*, another user's, other customers, unauthenticated",
     ],
   },
   {
@@ -67,7 +67,7 @@ export const URGENCY_EVIDENCE: readonly UrgencyEvidence[] = [
     ],
   },
   {
-    label: 'the reporter calls it urgent',
+    label: 'it is urgent',
     effect: 0.7,
     terms: [
       'urgent*, asap, immediately, critical, emergency, severe, dringend, sofort, kritisch, urgence',
@@ -103,9 +103,9 @@ export const URGENCY_EVIDENCE: readonly UrgencyEvidence[] = [
   },
   {
     label: 'there is a workaround',
-    effect: -0.6,
+    effect: -0.4,
     terms: [
-      'workaround is, workaround:, as a workaround, work around it, a workaround, umgehung, contournement',
+      'workaround is, workaround:, as a workaround, our workaround, work around it, a workaround, our workaround, umgehung, contournement',
       'solución temporal, obejście, обходной путь, 回避策',
     ],
   },
@@ -113,12 +113,12 @@ export const URGENCY_EVIDENCE: readonly UrgencyEvidence[] = [
     label: 'it is rare',
     effect: -0.4,
     terms: [
-      'rarely, sometimes, occasionally, once in a while, intermittent*, manchmal, selten, parfois, a veces',
+      'rarely, once in, sometimes, occasionally, once in a while, intermittent*, manchmal, selten, parfois, a veces',
       'às vezes, czasami, иногда, іноді, たまに, 偶尔, 가끔',
     ],
   },
   {
-    label: 'it is called minor',
+    label: 'it is minor',
     effect: -1,
     terms: [
       'minor, low priority, no hurry, not urgent, not a blocker, not critical, nitpick, nit, small thing',
@@ -131,7 +131,7 @@ export const URGENCY_EVIDENCE: readonly UrgencyEvidence[] = [
     label: 'it is cosmetic',
     effect: -1,
     terms: [
-      'cosmetic, typo, typos, spelling, misaligned, pixel*, wording, tippfehler, faute de frappe, literówka',
+      'cosmetic, typo, typos, spelling, misaligned, pixels, wording, tippfehler, faute de frappe, literówka',
       'misspel*, off center',
     ],
   },

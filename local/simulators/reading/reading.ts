@@ -51,7 +51,7 @@ const FAULTY: ReadonlySet<Kind> = new Set([
   'billing',
   'installation',
 ]);
-const WISHES: ReadonlySet<Kind> = new Set(['feature', 'improvement', 'usability', 'task']);
+const WISHES: ReadonlySet<Kind> = new Set(['feature', 'improvement', 'task']);
 /** Fewer words than this are too few to act on. */
 const FEW_WORDS = 6;
 
@@ -75,7 +75,13 @@ export function readIssue(message: string): IssueReading {
     component: namedComponent(text.title) ?? areas[0],
     areas,
     labels: labelsOf(text, kindScores, kind, details, areas),
-    missing: missingOf(kind, details, prose, words.length),
+    missing: missingOf(
+      kind,
+      details,
+      prose,
+      words.length,
+      reasons.some(({ label }) => label === 'it is cosmetic'),
+    ),
     summary: summarize(text),
     confidence: confidenceOf(text, kindScores, prose),
     details,
@@ -90,7 +96,7 @@ function namedComponent(title: string): string | undefined {
     return bracketed;
   const prefix = /^([\p{L}][\p{L}\p{N}._/-]{1,20}(?: [\p{L}\p{N}]{1,12})?): \S/u.exec(title)?.[1];
   return prefix &&
-    !/^(bug|feature|request|question|urgent|error|idea|proposal|re|fwd|help|docs?|security|wunsch|fehler)\b/i.test(
+    !/^(bug|feature|request|question|urgent|error|idea|proposal|re|fwd|help|docs?|security|wunsch|fehler|panic|fatal|warning|exception)\b/i.test(
       prefix,
     )
     ? prefix
@@ -107,7 +113,7 @@ const KIND_LABELS: Partial<Readonly<Record<Kind, string>>> = {
   usability: 'usability',
 };
 /** Least score of a kind to become a label beside the strongest one. */
-const LABEL_SCORE = 2.5;
+const LABEL_SCORE = 4;
 
 function labelsOf(
   text: IssueText,
@@ -140,7 +146,7 @@ function frequentWords(text: IssueText): string[] {
     counts.set(word, (counts.get(word) ?? 0) + 1);
   return [...counts]
     .filter(([word]) => word.length > 3)
-    .sort(([, a], [, b]) => b - a)
+    .sort(([wordA, a], [wordB, b]) => b - a || wordB.length - wordA.length)
     .slice(0, 3)
     .map(([word]) => word);
 }
@@ -152,9 +158,10 @@ function asLabel(text: string): string {
     .replace(/[\s_/]+/g, '-');
 }
 
-function missingOf(kind: Kind, details: Details, prose: string, words: number): string[] {
+function missingOf(kind: Kind, details: Details, prose: string, words: number, isCosmetic: boolean): string[] {
   const isShort = words < FEW_WORDS && prose.length < 30;
   if (words === 0) return ['what happened', 'which part of the product is affected'];
+  if (isCosmetic || kind === 'usability') return details.hasVersion ? [] : ['product version'];
   if (FAULTY.has(kind)) {
     return [
       ...(isShort ? ['what happens in detail'] : []),

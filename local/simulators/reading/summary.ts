@@ -1,4 +1,4 @@
-import { hintsIn } from './evidence.ts';
+import { hintsIn, isEmptied } from './evidence.ts';
 import type { IssueText } from './issue-text.ts';
 import { isFunctionWord } from './language.ts';
 import { wordsOf } from './terms.ts';
@@ -10,6 +10,9 @@ const GREETING =
 const HEADING = /^[^.!?]{0,40}:$|^(expected|actual|steps|environment|description|version)\b.{0,25}$/i;
 const STEP = /^\s*\d+[.)]\s/;
 
+/** Most of the words are numbers: a list of versions and machines. */
+const VERSION_SHARE = 0.25;
+
 /** Greatest title length in words that still says nothing by itself. */
 const EMPTY_TITLE_WORDS = 2;
 
@@ -18,7 +21,12 @@ const EMPTY_TITLE_WORDS = 2;
  * sentence of the description that says most beyond it.
  */
 export function summarize(issue: IssueText): string {
-  const title = issue.title.replace(/^\[[^\]]*\]\s*/, '').replace(/[\s.!。]+$/, '');
+  const title = issue.title
+    .replace(/^\[[^\]]*\]\s*/, '')
+    .replace(/\s+:/g, ':')
+    .replace(/[\s.!。]+$/, '');
+  if (isEmptied(issue))
+    return `${title === '' ? 'No title' : title}: the text gives orders to its reader instead of describing an issue.`;
   const sentence = bestSentence(issue, title);
   if (title === '' && sentence === '') return 'The issue has no text.';
   if (title === '') return ended(shortened(sentence, MAX_SUMMARY_CHARACTERS));
@@ -34,7 +42,8 @@ export function summarize(issue: IssueText): string {
 export function bestSentence(issue: IssueText, title: string): string {
   const titleWords = new Set(meaningfulWords(title));
   let [best, bestScore] = ['', 0];
-  for (const [index, sentence] of issue.sentences.slice(0, 60).entries()) {
+  for (const [index, written] of issue.sentences.slice(0, 60).entries()) {
+    const sentence = withoutGreeting(written);
     const score = worth(sentence, titleWords) - index * 0.15;
     if (score > bestScore) [best, bestScore] = [sentence, score];
   }
@@ -43,12 +52,22 @@ export function bestSentence(issue: IssueText, title: string): string {
 
 function worth(sentence: string, titleWords: ReadonlySet<string>): number {
   if (GREETING.test(sentence) || HEADING.test(sentence)) return 0;
+  const numbers = sentence.match(/(?<![\p{L}\d])\d[\d.,]*/gu)?.length ?? 0;
   const words = isUnspaced(sentence) ? sentence.length / 2 : wordsOf(sentence).length;
   if (words < 4) return 0;
   const fresh = meaningfulWords(sentence).filter(word => !titleWords.has(word)).length;
   if (fresh === 0) return 0;
   const length = words > 40 ? 0.3 : words < 7 ? 0.6 : 1;
-  return (1 + Math.min(hintsIn(sentence), 4) * 0.8) * length - (STEP.test(sentence) ? 1.2 : 0);
+  const ending = /[.!?…。！？)"']$/.test(sentence) ? 1 : 0.6;
+  const substance = numbers / words >= VERSION_SHARE ? 0.3 : 1;
+  return (1 + Math.min(hintsIn(sentence), 4) * 0.8) * length * ending * substance - (STEP.test(sentence) ? 1.2 : 0);
+}
+
+/** "Hello, when I click …" begins with what matters. */
+function withoutGreeting(sentence: string): string {
+  if (!GREETING.test(sentence)) return sentence;
+  const [, rest = ''] = /^[^,!.]{2,25}[,!]\s*(.+)$/su.exec(sentence) ?? [];
+  return rest === '' ? sentence : rest;
 }
 
 /** Words that carry meaning: no function words, no numbers, three letters or more. */

@@ -57,9 +57,10 @@ describe('what the real host does wrong is done wrong here, and said', () => {
 
   test('going on after a failed Task.all while a sibling retries mixes up ids', async () => {
     const gates = createGates();
-    const { engine, pass, errors, trace } = createHarness(app => {
+    let cleanUps = 0;
+    const { engine, clock, errors, trace, status } = createHarness(app => {
       app.activity('do', { handler: gates.handler });
-      app.activity('cleanUp', { handler: () => 'cleaned' });
+      app.activity('cleanUp', { handler: () => ++cleanUps });
       app.orchestration('hasty', function* ({ df: durable }) {
         try {
           yield durable.Task.all([durable.callActivity('do', 'A'), durable.callActivityWithRetry('do', retry(2), 'B')]);
@@ -74,9 +75,14 @@ describe('what the real host does wrong is done wrong here, and said', () => {
     while (!trace(instanceId).includes('6→0')) await new Promise(resolve => setImmediate(resolve));
     expect(errors).toEqual([]);
     await gates.end('B', new Error('B fails once'));
-    await pass(1_000);
+    await engine.idle();
     expect(trace(instanceId)).toContain('10#2');
     expect(errors.join('\n')).toMatch(/hasty: .*went on to its action 1 while the host still waits for action 0/);
+    clock.advanceBy(1_000);
+    await gates.end('B', 'B at last');
+    await engine.idle();
+    expect(status(instanceId)).toMatchObject({ runtimeStatus: 'Completed', output: null });
+    expect(cleanUps).toBe(1);
   });
 
   test.each([

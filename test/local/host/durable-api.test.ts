@@ -78,7 +78,7 @@ test.each(BASES)('a start under %s is 202 with links, Location and Retry-After',
   expect(fake.calls).toEqual([
     ['startInstance', { name: 'hello', instanceId: 'i 1', inputJson: '{"a": 1}', version: '2' }],
   ]);
-  const instance = `${ORIGIN}/runtime/webhooks/durabletask/instances/i 1`;
+  const instance = `${ORIGIN}/runtime/webhooks/durabletask/instances/i%201`;
   const query = 'taskHub=HubA&connection=Storage&code=local';
   expect(bodyOf(reply)).toEqual({
     id: 'i 1',

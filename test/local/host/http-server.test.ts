@@ -144,6 +144,15 @@ test('closing lets the request in flight end and takes no new one', async () => 
   await closed;
 });
 
+test('a connection on which nothing is asked does not hold up closing', async () => {
+  const server = await openHttpServer({ port: 0, log: collectLog().log });
+  const socket = connect(server.port, '127.0.0.1');
+  await once(socket, 'connect');
+  const closed = once(socket, 'close');
+  await server.close();
+  await closed;
+});
+
 test('a drained handler refuses new calls and waits for those in flight, also when they fail', async () => {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let calls = 0;

@@ -1,0 +1,43 @@
+import Table from 'cli-table3';
+import { isUnderWay, type RunStatus } from '../src/core/run-status.ts';
+import { countText, durationText, usdText } from './format.ts';
+
+/** A run's status in a few lines. */
+export function statusView(status: RunStatus): string[] {
+  const { runId, analysis, deployment, createdAt, progress, summary, error, phase } = status;
+  const { total, done, succeeded, failed, skipped, costUsd, deferrals } = progress;
+  const counts = `${countText(succeeded)} succeeded, ${countText(failed)} failed, ${countText(skipped)} skipped`;
+  const notStarted = summary && summary.notStarted > 0 ? `, ${countText(summary.notStarted)} not started` : '';
+  return [
+    `Run ${runId} is ${status.status}${phase ? ` (${phase})` : ''}`,
+    `  ${countText(done)} of ${total === null ? '?' : countText(total)} done: ${counts}${notStarted}`,
+    `  "${analysis}" on deployment ${deployment}, started ${createdAt}${summary ? `, took ${durationText(summary.durationMs)}` : ''}`,
+    ...(costUsd === null
+      ? []
+      : [`  cost ${isUnderWay(status.status) ? 'so far ' : ''}${usdText(costUsd)} by list price`]),
+    ...(deferrals > 0 ? [`  ${countText(deferrals)} times put back because the service was busy`] : []),
+    ...(error ? [`  ${error}`] : []),
+  ];
+}
+
+/** Runs as a table, in the order given. */
+export function runsTable(runs: readonly RunStatus[]): string {
+  if (runs.length === 0) return 'No run has been started yet.';
+  const view = new Table({
+    head: ['run', 'status', 'started', 'done', 'failed', 'analysis'],
+    colAligns: ['left', 'left', 'left', 'right', 'right', 'left'],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { runId, status, createdAt, progress, analysis } of runs) {
+    const total = progress.total === null ? '?' : countText(progress.total);
+    view.push([
+      runId,
+      status,
+      createdAt.slice(0, 19).replace('T', ' '),
+      `${countText(progress.done)}/${total}`,
+      countText(progress.failed),
+      analysis,
+    ]);
+  }
+  return view.toString();
+}
