@@ -25,6 +25,6 @@ export function usdText(usd: number): string {
 
 /** A rate, by the second and by the minute: `8.4/s (507/min)`. */
 export function rateText(perSecond: number): string {
-  const digits = perSecond < 10 ? 1 : 0;
+  const digits = perSecond < 1 ? 2 : perSecond < 10 ? 1 : 0;
   return `${perSecond.toFixed(digits)}/s (${countText(perSecond * 60)}/min)`;
 }

@@ -49,7 +49,7 @@ function barView(stream: NodeJS.WriteStream, nowMs: () => number, issues: number
   bar.start(issues ?? 1, 0, { figures });
   return {
     update({ progress, phase }) {
-      const total = progress.total ?? issues;
+      const total = knownTotal(progress.total, issues);
       figures = figuresOf(progress, phase, total, pace(nowMs(), progress.done, total));
       if (total !== null) bar.setTotal(total);
       bar.update(progress.done, { figures });
@@ -71,7 +71,7 @@ function lineView(line: (text: string) => void, nowMs: () => number, issues: num
   };
   return {
     update({ progress, phase }) {
-      const total = progress.total ?? issues;
+      const total = knownTotal(progress.total, issues);
       figures = figuresOf(progress, phase, total, pace(nowMs(), progress.done, total));
       if (nowMs() - writtenAtMs >= LINE_EVERY_MS) write();
     },
@@ -81,6 +81,11 @@ function lineView(line: (text: string) => void, nowMs: () => number, issues: num
     },
     stop: write,
   };
+}
+
+/** While it reads the issues, a run counts none. */
+function knownTotal(counted: number | null, planned: number | null): number | null {
+  return counted || planned;
 }
 
 function figuresOf(

@@ -1,8 +1,8 @@
-import Table from 'cli-table3';
 import { z } from 'zod';
 import { ANALYSES } from '../src/core/analysis.ts';
 import type { ErrorGroup, Report } from '../src/core/report.ts';
 import { countOf, countText, durationText, rateText, usdText } from './format.ts';
+import { plainTable } from './plain-table.ts';
 import { type Paint, plain } from './terminal.ts';
 
 /** How to show a report. */
@@ -12,13 +12,6 @@ export interface ReportLook {
   /** Default: plain text. */
   readonly paint?: Paint;
 }
-
-/** Lines without frames: they read the same on a terminal and in a file. */
-const NO_FRAME = Object.fromEntries(
-  ['top', 'bottom', 'mid', 'left', 'right']
-    .flatMap(side => [side, `${side}-mid`, `${side}-left`, `${side}-right`])
-    .map(name => [name, '']),
-);
 
 /**
  * A report as people want to read it: what came out first, then what it took, then what went wrong and what to do about it.
@@ -66,15 +59,14 @@ function answerTable({ analysis, table, succeeded }: Report, paint: Paint): stri
   const sums = columnNames.map((_, i) => sum(rowNames.map(row => countsOf(row)[i] ?? 0)));
   const cells = (numbers: readonly number[]) =>
     [...numbers, sum(numbers)].map(number => (number === 0 ? '-' : countText(number)));
-  const view = new Table({
-    head: [`${rows} / ${columns}`, ...columnNames, 'sum'].map(text => paint('bold', text)),
-    colAligns: ['left', ...[...columnNames, 'sum'].map(() => 'right' as const)],
-    chars: { ...NO_FRAME, middle: '' },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 3 },
-  });
-  for (const row of rowNames) view.push([row, ...cells(countsOf(row))]);
-  view.push(['sum', ...cells(sums)].map(text => paint('bold', text)));
-  return trimmedLines(view.toString());
+  return plainTable(
+    [
+      [`${rows} / ${columns}`, ...columnNames, 'sum'].map(text => paint('bold', text)),
+      ...rowNames.map(row => [row, ...cells(countsOf(row))]),
+      ['sum', ...cells(sums)].map(text => paint('bold', text)),
+    ],
+    ['left', ...[...columnNames, 'sum'].map(() => 'right' as const)],
+  );
 }
 
 /** Values in the order in which the analysis names them, then unknown ones by alphabet. */
@@ -145,11 +137,4 @@ function errorLines({ code, outcome, count, exampleIds, advice }: ErrorGroup, pa
   const examples = `${exampleIds.join(', ')}${count > exampleIds.length ? ', ...' : ''}`;
   const head = `  ${paint('bold', code)}: ${countText(count)} ${outcome.replace('_', ' ')} (${examples})`;
   return advice === '' ? [head] : [head, `    ${advice}`];
-}
-
-function trimmedLines(text: string): string {
-  return text
-    .split('\n')
-    .map(line => line.trimEnd())
-    .join('\n');
 }

@@ -1,6 +1,6 @@
-import Table from 'cli-table3';
 import { isUnderWay, type RunStatus } from '../src/core/run-status.ts';
 import { countText, durationText, usdText } from './format.ts';
+import { plainTable } from './plain-table.ts';
 
 /** A run's status in a few lines. */
 export function statusView(status: RunStatus): string[] {
@@ -23,21 +23,10 @@ export function statusView(status: RunStatus): string[] {
 /** Runs as a table, in the order given. */
 export function runsTable(runs: readonly RunStatus[]): string {
   if (runs.length === 0) return 'No run has been started yet.';
-  const view = new Table({
-    head: ['run', 'status', 'started', 'done', 'failed', 'analysis'],
-    colAligns: ['left', 'left', 'left', 'right', 'right', 'left'],
-    style: { head: [], border: [], compact: true },
+  const rows = runs.map(({ runId, status, createdAt, progress, analysis }) => {
+    const done = `${countText(progress.done)}/${progress.total === null ? '?' : countText(progress.total)}`;
+    return [runId, status, createdAt.slice(0, 19).replace('T', ' '), done, countText(progress.failed), analysis];
   });
-  for (const { runId, status, createdAt, progress, analysis } of runs) {
-    const total = progress.total === null ? '?' : countText(progress.total);
-    view.push([
-      runId,
-      status,
-      createdAt.slice(0, 19).replace('T', ' '),
-      `${countText(progress.done)}/${total}`,
-      countText(progress.failed),
-      analysis,
-    ]);
-  }
-  return view.toString();
+  const head = ['run', 'status', 'started (UTC)', 'done', 'failed', 'analysis'];
+  return plainTable([head, ...rows], ['left', 'left', 'left', 'right', 'right', 'left']);
 }

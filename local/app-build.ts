@@ -14,16 +14,17 @@ const INPUTS = ['src/**/*.*', 'host.json', 'package.json', 'package-lock.json', 
  * @throws when the sources cannot be bundled
  */
 export async function ensureAppBuilt(log: (line: string) => void): Promise<string> {
-  const builtAtMs = await modifiedAtMs(join(APP_FOLDER, 'package.json'));
-  if (builtAtMs > (await newestInputAtMs())) return APP_FOLDER;
+  if (await isUpToDate(join(APP_FOLDER, 'package.json'), ROOT, INPUTS)) return APP_FOLDER;
   log('Building the app ...');
   await buildApp();
   return APP_FOLDER;
 }
 
-async function newestInputAtMs(): Promise<number> {
-  const files = await Array.fromAsync(glob(INPUTS, { cwd: ROOT }));
-  return Math.max(...(await Promise.all(files.map(file => modifiedAtMs(join(ROOT, file))))));
+/** Whether a built file is there and newer than each of the inputs, given as patterns below a folder. */
+export async function isUpToDate(builtFile: string, folder: string, inputs: readonly string[]): Promise<boolean> {
+  const files = await Array.fromAsync(glob(inputs, { cwd: folder }));
+  const inputsAtMs = await Promise.all(files.map(file => modifiedAtMs(join(folder, file))));
+  return (await modifiedAtMs(builtFile)) > Math.max(...inputsAtMs);
 }
 
 async function modifiedAtMs(file: string): Promise<number> {

@@ -60,8 +60,8 @@ export interface LocalEnvironment {
 export async function startLocalEnvironment(options: LocalOptions): Promise<LocalEnvironment> {
   const { env, log, port, signal } = options;
   const service = chooseService(env);
-  // Settings are checked before anything is started; storage is not known yet, any text stands for it.
-  hostEnvironment(env, { connectionString: 'unknown', service, simulatorUrl: null });
+  // Settings are checked before anything is started; what is not known yet stands as anything that is allowed.
+  hostEnvironment(env, { connectionString: '-', service, simulatorUrl: service.simulator ? 'http://simulator' : null });
   if (port !== 0 && !(await isPortFree(port)))
     throw new LocalError(`port ${port} is taken by another program; choose another with --port`);
   const folder = resolve(options.folder);

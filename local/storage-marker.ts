@@ -6,6 +6,8 @@ import { LocalError } from './errors.ts';
 const META_KEY = 'storageMarker';
 const CONTAINER = 'fanfold-local';
 const BLOB = 'storage-marker';
+/** The emulator is on this machine and has said that it listens; long patience would only hide that it is gone. */
+const RETRY_OPTIONS = { maxTries: 3, retryDelayInMs: 100 };
 
 /**
  * Makes sure that a state file and a storage belong together: both carry the same random marker.
@@ -22,7 +24,7 @@ export async function checkStorageMarker(
   stateFile: string,
   connectionString: string,
 ): Promise<void> {
-  const container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient(CONTAINER);
+  const container = BlobServiceClient.fromConnectionString(connectionString, { retryOptions: RETRY_OPTIONS }).getContainerClient(CONTAINER);
   const expected = store.getMeta(META_KEY);
   if (expected === undefined) {
     const marker = randomUUID();

@@ -1,5 +1,5 @@
-import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import manifest from '../package.json' with { type: 'json' };
 
@@ -12,7 +12,8 @@ export const APP_FOLDER = join(root, 'dist/app');
  * Bundles `src/index.ts` into a folder that the local host and Azure both load as a function app.
  *
  * `@azure/functions-core` stays outside, because the host's worker supplies it. Packages' ESM builds call
- * `createRequire(import.meta.url)`, which a CommonJS bundle lacks: the banner gives it.
+ * `createRequire(import.meta.url)`, which a CommonJS bundle lacks: the banner gives it. The folder is replaced at the end,
+ * so that a host which starts meanwhile finds a whole app.
  *
  * @param folder - where to write; default `dist/app`
  * @returns the folder, the bundle's size in bytes, the time taken in milliseconds
@@ -20,9 +21,9 @@ export const APP_FOLDER = join(root, 'dist/app');
  */
 export async function buildApp(folder = APP_FOLDER): Promise<{ folder: string; bytes: number; durationMs: number }> {
   const startedMs = performance.now();
-  const bundle = join(folder, 'index.cjs');
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
+  await mkdir(dirname(folder), { recursive: true });
+  const draft = await mkdtemp(`${folder}-`);
+  const bundle = join(draft, 'index.cjs');
   await build({
     entryPoints: [join(root, 'src/index.ts')],
     outfile: bundle,
@@ -36,10 +37,12 @@ export async function buildApp(folder = APP_FOLDER): Promise<{ folder: string; b
     banner: { js: "const __importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
     logLevel: 'warning',
   });
-  await copyFile(join(root, 'host.json'), join(folder, 'host.json'));
+  await copyFile(join(root, 'host.json'), join(draft, 'host.json'));
   const { name, version, description, license } = manifest;
   const appManifest = { name, version, description, license, main: 'index.cjs' };
-  await writeFile(join(folder, 'package.json'), `${JSON.stringify(appManifest, null, 2)}\n`);
+  await writeFile(join(draft, 'package.json'), `${JSON.stringify(appManifest, null, 2)}\n`);
   const { size } = await stat(bundle);
+  await rm(folder, { recursive: true, force: true });
+  await rename(draft, folder);
   return { folder, bytes: size, durationMs: Math.round(performance.now() - startedMs) };
 }

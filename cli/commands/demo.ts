@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { Command } from 'commander';
 import { createApiClient } from '../api-client.ts';
 import type { Context } from '../context.ts';
@@ -31,6 +31,7 @@ export function demoCommand(context: Context, exit: (code: number) => void): Com
 async function demo(context: Context, { json = false, yes = false }: Options): Promise<number> {
   const { terminal } = context;
   const file = await openIssueFile(SAMPLE);
+  terminal.err(`Analyses ${relative('.', SAMPLE)} with the whole app on this machine: storage, model, Functions host.`);
   await mkdir(FOLDER, { recursive: true });
   // A folder of its own, so that demos at the same time do not meet.
   const folder = await mkdtemp(join(FOLDER, 'demo-'));

@@ -19,6 +19,11 @@ export function newId(): string {
   return randomUUID().replaceAll('-', '');
 }
 
+/** A value as JSON text; null where there is none. */
+export function toJson(value: unknown): string | null {
+  return value === undefined || value === null ? null : JSON.stringify(value);
+}
+
 /**
  * The first event of an execution.
  *
@@ -97,6 +102,10 @@ function appendedEvents(fresh: readonly HistoryEvent[], { decisions, outcome }: 
   return [...events, { ...eventBase(nowMs), EventType: EventType.OrchestratorCompleted }];
 }
 
+function activityOf({ id: taskId, name, input }: Decision & { kind: 'activity' }): EpisodeCommit['activities'][number] {
+  return { taskId, name, inputJson: toJson(input) };
+}
+
 function childOf(
   parent: StoredInstance,
   child: Decision & { kind: 'child' },
@@ -108,7 +117,7 @@ function childOf(
     name: child.name,
     version: child.version,
     runtimeStatus: 'Pending',
-    inputJson: child.inputJson,
+    inputJson: toJson(child.input),
     outputJson: null,
     customStatusJson: null,
     parentInstanceId: parent.instanceId,
@@ -125,7 +134,7 @@ function childOf(
   const Reason = `Sub-orchestrator '${child.name}' was not started: the instance '${child.instanceId}' exists and has not ended`;
   return {
     instance,
-    startedEvent: executionStarted(instance, { nowMs, inputJson: child.inputJson, parent: ParentInstance }),
+    startedEvent: executionStarted(instance, { nowMs, inputJson: instance.inputJson, parent: ParentInstance }),
     refusedEvent: {
       ...eventBase(nowMs),
       EventType: EventType.SubOrchestrationInstanceFailed,
@@ -187,7 +196,7 @@ export function toCommit(
     consumedThroughSeq,
     pastEventCount,
     appended: appendedEvents(fresh, replay, nowMs),
-    activities: decisions.flatMap(each => (each.kind === 'activity' ? [{ ...each, taskId: each.id }] : [])),
+    activities: decisions.flatMap(each => (each.kind === 'activity' ? [activityOf(each)] : [])),
     timers: decisions.flatMap(each => (each.kind === 'timer' ? [{ ...each, timerId: each.id }] : [])),
     children: decisions.flatMap(each => (each.kind === 'child' ? [childOf(instance, each, nowMs)] : [])),
     messages: messagesToParent(generation, outcome, nowMs),

@@ -1,4 +1,4 @@
-import { executionStarted, type Generation, newId, toCommit } from './episode-commit.ts';
+import { executionStarted, type Generation, newId, toCommit, toJson } from './episode-commit.ts';
 import { EventType, type ExecutionStarted, eventBase, type HistoryEvent } from './history.ts';
 import { appendToHistory, eventsToJson, type HistoryCache, type LoadedHistory } from './history-cache.ts';
 import { orchestratorTrigger, readTurn } from './payloads.ts';
@@ -86,10 +86,10 @@ function nextGeneration(
   outcome: Outcome & { kind: 'continuedAsNew' },
   nowMs: number,
 ): LoadedGeneration {
-  const next: StoredInstance = { ...instance, executionId: newId(), inputJson: outcome.inputJson };
+  const next: StoredInstance = { ...instance, executionId: newId(), inputJson: toJson(outcome.input) };
   const started: ExecutionStarted = executionStarted(next, {
     nowMs,
-    inputJson: outcome.inputJson,
+    inputJson: next.inputJson,
     parent: startedEvent.ParentInstance,
   });
   const fresh: readonly HistoryEvent[] = [

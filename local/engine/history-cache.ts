@@ -1,8 +1,8 @@
 import type { HistoryEvent } from './history.ts';
 import type { Store, StoredInstance } from './store.ts';
 
-/** How many instances' histories are kept in memory. */
-const MAX_CACHED_INSTANCES = 500;
+/** How much JSON of histories is kept in memory; their events take several times that. */
+const MAX_CACHED_CHARACTERS = 16_000_000;
 
 /** A stored history, with its JSON ready to be sent. */
 export interface LoadedHistory {
@@ -31,12 +31,22 @@ export function appendToHistory({ events, json }: LoadedHistory, added: readonly
 }
 
 /**
- * Makes a cache in front of the store. The least recently used instance leaves first.
+ * Makes a cache in front of the store. When it is full, the least recently used histories leave.
  *
  * @param store - read on a miss; the cache writes nothing
  */
-export function createHistoryCache(store: Store): HistoryCache {
+export function createHistoryCache(
+  store: Pick<Store, 'readHistory'>,
+  maxCharacters = MAX_CACHED_CHARACTERS,
+): HistoryCache {
   const entries = new Map<string, { readonly executionId: string; readonly history: LoadedHistory }>();
+  let characters = 0;
+
+  function drop(instanceId: string): void {
+    characters -= entries.get(instanceId)?.history.json.length ?? 0;
+    entries.delete(instanceId);
+  }
+
   return {
     load({ instanceId, executionId }) {
       const entry = entries.get(instanceId);
@@ -45,11 +55,14 @@ export function createHistoryCache(store: Store): HistoryCache {
       return { events, json: eventsToJson(events) };
     },
     put({ instanceId, executionId }, history) {
-      entries.delete(instanceId);
+      drop(instanceId);
       entries.set(instanceId, { executionId, history });
-      const [oldest] = entries.keys();
-      if (entries.size > MAX_CACHED_INSTANCES && oldest !== undefined) entries.delete(oldest);
+      characters += history.json.length;
+      for (const oldest of entries.keys()) {
+        if (characters <= maxCharacters) break;
+        drop(oldest);
+      }
     },
-    drop: instanceId => entries.delete(instanceId),
+    drop,
   };
 }

@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { EngineServices } from './services.ts';
 
@@ -12,6 +13,46 @@ export interface Pump {
   idle(): Promise<void>;
 }
 
+/** One outstanding call of a clock, moved as often as one likes. */
+function createAlarm(clock: Clock, callback: () => void): (instantMs: number | undefined) => void {
+  let withdraw = () => {};
+  return instantMs => {
+    withdraw();
+    withdraw = instantMs === undefined ? () => {} : clock.callAt(instantMs, callback);
+  };
+}
+
+/** Runs the callback on the next turn of the event loop, once however often it is asked for till then. */
+function createTurn(callback: () => void): () => void {
+  let isPending = false;
+  return () => {
+    if (isPending) return;
+    isPending = true;
+    setImmediate(() => {
+      isPending = false;
+      callback();
+    });
+  };
+}
+
+/** Those who wait for one event, which may come again. */
+function createWaiters() {
+  const waiters: PromiseWithResolvers<void>[] = [];
+  return {
+    wait(): Promise<void> {
+      const waiter = Promise.withResolvers<void>();
+      waiters.push(waiter);
+      return waiter.promise;
+    },
+    resolve(): void {
+      for (const waiter of waiters.splice(0)) waiter.resolve();
+    },
+    reject(error: unknown): void {
+      for (const waiter of waiters.splice(0)) waiter.reject(error);
+    },
+  };
+}
+
 /**
  * Makes a pump. Each round runs on a turn of the event loop of its own, so that quick activities do not keep servers in the
  * same process from answering, and results that come together are taken by one episode.
@@ -24,74 +65,56 @@ export function createPump(
   onFatal: (error: unknown) => void,
 ): Pump {
   const running = new Set<Promise<void>>();
-  const waiters: PromiseWithResolvers<void>[] = [];
+  const idleWaiters = createWaiters();
+  const setAlarm = createAlarm(clock, wake);
+  const askForRound = createTurn(runRound);
   let isStarted = false;
-  let isRoundPending = false;
   let failure: { readonly error: unknown } | undefined;
-  let withdrawAlarm = () => {};
-
-  function release(settle: (waiter: PromiseWithResolvers<void>) => void): void {
-    for (const waiter of waiters.splice(0)) settle(waiter);
-  }
 
   function fail(error: unknown): void {
     if (failure) return;
     failure = { error };
     isStarted = false;
-    withdrawAlarm();
-    log(
-      'critical',
-      'engine',
-      `the engine has stopped: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
-    release(waiter => waiter.reject(error));
+    setAlarm(undefined);
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    log('critical', 'engine', `the engine has stopped: ${text}`);
+    idleWaiters.reject(error);
     onFatal(error);
   }
 
   function wake(): void {
-    if (!isStarted || isRoundPending) return;
-    isRoundPending = true;
-    setImmediate(runRound);
-  }
-
-  function track(work: Promise<void>): void {
-    const tracked = work.then(wake, fail).finally(() => running.delete(tracked));
-    running.add(tracked);
+    if (isStarted) askForRound();
   }
 
   function runRound(): void {
-    isRoundPending = false;
     if (!isStarted) return;
     try {
-      for (const work of dispatcher.dispatch()) track(work);
-      const timerAtMs = store.nextTimerAtMs();
-      withdrawAlarm();
-      withdrawAlarm = timerAtMs === undefined ? () => {} : clock.callAt(timerAtMs, wake);
+      for (const work of dispatcher.dispatch()) {
+        const tracked = work.then(wake, fail).finally(() => running.delete(tracked));
+        running.add(tracked);
+      }
+      setAlarm(store.nextTimerAtMs());
+      if (!dispatcher.isBusy()) idleWaiters.resolve();
     } catch (error) {
       fail(error);
-      return;
     }
-    if (!dispatcher.isBusy()) release(waiter => waiter.resolve());
   }
 
   return {
     start() {
-      isStarted = true;
+      isStarted = failure === undefined;
       wake();
     },
     async stop() {
       isStarted = false;
-      withdrawAlarm();
+      setAlarm(undefined);
       await Promise.all(running);
-      release(waiter => waiter.resolve());
+      idleWaiters.resolve();
     },
     wake,
     idle() {
-      if (failure) return Promise.reject(failure.error);
-      const waiter = Promise.withResolvers<void>();
-      waiters.push(waiter);
       wake();
-      return waiter.promise;
+      return failure ? Promise.reject(failure.error) : idleWaiters.wait();
     },
   };
 }

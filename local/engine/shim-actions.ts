@@ -35,7 +35,7 @@ function startAction(context: ShimContext, action: Action): HostTask {
     case ActionType.CallSubOrchestratorWithRetry:
       return startSubOrchestrator(context, action);
     case ActionType.ContinueAsNew:
-      context.continueAsNew = { inputJson: toJson(action.input) };
+      context.continueAsNew = { input: action.input };
       return settledTask('succeeded');
     case ActionType.CreateTimer:
       return spawn(runTimer(context, action, Date.parse(action.fireAt), action.isCanceled));
@@ -50,10 +50,6 @@ function startAction(context: ShimContext, action: Action): HostTask {
   }
 }
 
-function toJson(value: unknown): string | null {
-  return value === undefined || value === null ? null : JSON.stringify(value);
-}
-
 function failure({ environment }: ShimContext, text: string): ReplayFailure {
   return new ReplayFailure(`Orchestrator function '${environment.name}' failed: ${text}`, { keepsDecisions: false });
 }
@@ -63,7 +59,7 @@ function startActivity(context: ShimContext, action: ActivityAction): HostTask {
   if (!context.environment.isRegistered('activity', name)) {
     throw failure(context, `it calls the activity '${name}', which the app does not register`);
   }
-  const attempt = () => decide(context, action, { kind: 'activity', name, inputJson: toJson(action.input) });
+  const attempt = () => decide(context, action, { kind: 'activity', name, input: action.input });
   return action.actionType === ActionType.CallActivity ? attempt() : startWithRetry(context, action, attempt);
 }
 
@@ -86,7 +82,7 @@ function startSubOrchestrator(context: ShimContext, action: SubOrchestratorActio
       name,
       version,
       instanceId: instanceId?.trim() ? instanceId : `${environment.executionId}:${context.nextId}`,
-      inputJson: toJson(input),
+      input,
     });
   return action.actionType === ActionType.CallSubOrchestrator ? attempt() : startWithRetry(context, action, attempt);
 }

@@ -1,18 +1,18 @@
 import type { Action } from './actions.ts';
 import type { EventType, HistoryEvent } from './history.ts';
-import { noteDivergence, noteRepeatedCall } from './shim-divergence.ts';
 import { createTask, type HostTask, type OpenTask, settledTask } from './host-task.ts';
+import { noteDivergence, noteRepeatedCall } from './shim-divergence.ts';
 
 /** What the engine has to do for an orchestrator; `id` is the host's id of the call. */
 export type Decision =
-  | { readonly kind: 'activity'; readonly id: number; readonly name: string; readonly inputJson: string | null }
+  | { readonly kind: 'activity'; readonly id: number; readonly name: string; readonly input: unknown }
   | {
       readonly kind: 'child';
       readonly id: number;
       readonly name: string;
       readonly version: string;
       readonly instanceId: string;
-      readonly inputJson: string | null;
+      readonly input: unknown;
     }
   | { readonly kind: 'timer'; readonly id: number; readonly fireAtMs: number };
 
@@ -73,7 +73,7 @@ export interface ShimContext {
   isSuspended: boolean;
   /** Set by any timer that needs segments, cleared by the next timer that ends: one flag for the instance, as on the real host. */
   isLongTimerPending: boolean;
-  continueAsNew: { readonly inputJson: string | null } | undefined;
+  continueAsNew: { readonly input: unknown } | undefined;
   terminateReason: string | undefined;
   /** The entry of the action list that is being started or waited for. */
   actionIndex: number;

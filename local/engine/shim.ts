@@ -30,7 +30,7 @@ export type Outcome =
   | { readonly kind: 'terminated'; readonly id: number; readonly reason: string }
   | {
       readonly kind: 'continuedAsNew';
-      readonly inputJson: string | null;
+      readonly input: unknown;
       readonly carriedEvents: readonly HistoryEvent[];
     };
 

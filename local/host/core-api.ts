@@ -89,7 +89,6 @@ export interface CoreRegistry {
   /** Data that all hooks of the app share. */
   readonly appHookData: Record<string, unknown>;
   programmingModel(): ProgrammingModel | undefined;
-  hooks(name: HookName): readonly HookCallback[];
   /** Runs the hooks of one name in order, each awaited. */
   runHooks(name: HookName, context: Record<string, unknown>): Promise<void>;
   /** Shows a line to the app's `log` hooks, which may change level and message of user lines, and writes it. */
@@ -183,7 +182,6 @@ export function createCoreRegistry(log: Log): CoreRegistry {
     functions,
     appHookData,
     programmingModel: () => model,
-    hooks,
     async runHooks(name, context) {
       for (const hook of hooks(name)) await hook(context);
     },

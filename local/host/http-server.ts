@@ -100,12 +100,16 @@ async function answer(request: IncomingMessage, port: number, handlers: readonly
  */
 export async function openHttpServer(options: { readonly port: number; readonly log: Log }): Promise<HttpServer> {
   const { log } = options;
-  const inFlight = new Set<Promise<unknown>>();
+  const inFlight = new Set<Promise<void>>();
   let handlers: readonly HttpHandler[] | undefined;
   let isClosing = false;
   const server = createServer(async (request, response) => {
-    const ended = once(response, 'close').finally(() => inFlight.delete(ended));
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
     inFlight.add(ended);
+    response.once('close', () => {
+      inFlight.delete(ended);
+      resolve();
+    });
     try {
       const reply = handlers
         ? await answer(request, port, handlers)
@@ -132,7 +136,7 @@ export async function openHttpServer(options: { readonly port: number; readonly 
       isClosing = true;
       const closed = once(server, 'close');
       server.close();
-      await Promise.allSettled(inFlight);
+      await Promise.all(inFlight);
       // Connections on which nothing was asked would keep the server open for a minute.
       server.closeAllConnections();
       await closed;

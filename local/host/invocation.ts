@@ -110,7 +110,11 @@ export async function runInvocation(
     if (error !== null && error !== undefined) return threw(error);
     const { outputData = [], returnValue } = await model.getResponse(invocation.context, result);
     for (const { name } of outputData) {
-      coreContext.log('error', 'system', `Output binding "${name}" is not offered by this local host: its value is lost`);
+      coreContext.log(
+        'error',
+        'system',
+        `Output binding "${name}" is not offered by this local host: its value is lost`,
+      );
     }
     return returnValue ? { kind: 'returned', returnValue } : { kind: 'returned' };
   } catch (error) {

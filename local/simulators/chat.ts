@@ -56,7 +56,7 @@ export function createChat(settings: OpenAiSimulatorSettings, clock: SimulatorCl
     if (fault?.reply === 'reset') throw new ConnectionReset('the simulator cuts this connection');
     if (fault?.reply === 'timeout') return never(signal);
     const refusal = refusalOf(call, fault, deployment, settings);
-    if (refusal === undefined || refusal.status >= 500) await takeTime(call.issueId, signal);
+    if (refusal === undefined || refusal.status >= 500) await takeTime(settings, clock, call.issueId, signal);
     if (refusal) return refusal;
     const cachedTokens = prompts.see(deployment, call.messages);
     const completion = completionReply({
@@ -68,12 +68,6 @@ export function createChat(settings: OpenAiSimulatorSettings, clock: SimulatorCl
     });
     if (completion.isComplete) log.answered(call.promptId);
     return completion.reply;
-  }
-
-  async function takeTime(issueId: string, signal: AbortSignal): Promise<void> {
-    const durationMs = logNormal(createDraw(settings.seed, 'latency', issueId), settings.latencyMs, settings.latencyCv);
-    if (durationMs > 0) await clock.sleep(durationMs, signal);
-    signal.throwIfAborted();
   }
 
   return {
@@ -90,6 +84,17 @@ export function createChat(settings: OpenAiSimulatorSettings, clock: SimulatorCl
     },
     stats: log.stats,
   };
+}
+
+async function takeTime(
+  { seed, latencyMs, latencyCv }: OpenAiSimulatorSettings,
+  clock: SimulatorClock,
+  issueId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const durationMs = logNormal(createDraw(seed, 'latency', issueId), latencyMs, latencyCv);
+  if (durationMs > 0) await clock.sleep(durationMs, signal);
+  signal.throwIfAborted();
 }
 
 /** True when the request brings a key or a token of any value. */

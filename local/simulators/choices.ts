@@ -1,5 +1,5 @@
 import type { Asked } from './meanings.ts';
-import { spelledOut } from './reading/evidence.ts';
+import { spelledOut, strongestKind } from './reading/evidence.ts';
 import { KIND_NAMES, KIND_PARENT } from './reading/kind-names.ts';
 import type { Kind } from './reading/lexicon-kinds.ts';
 import type { IssueReading } from './reading/reading.ts';
@@ -78,23 +78,23 @@ function byKind(names: readonly string[], asked: Asked, reading: IssueReading): 
   }
   if (offered.size < Math.min(2, names.length) || (asked.meaning !== 'kind' && offered.size * 2 < names.length))
     return undefined;
-  const scores = new Map<number, number>();
+  const scores = new Map<Kind, number>();
   for (const [kind, score] of reading.kindScores) {
     const target = offeredFor(kind, offered);
-    if (target !== undefined) scores.set(target, (scores.get(target) ?? 0) + score);
+    if (target) scores.set(target, (scores.get(target) ?? 0) + score);
   }
-  for (const [index, name] of names.entries()) {
-    if (!KIND_NAMES[name]) scores.set(index, wordScore(name, reading) * 2);
-  }
-  return highest(scores) ?? offered.get('other');
+  const kind = strongestKind(scores);
+  const named = highest(
+    new Map(names.map((name, index) => [index, KIND_NAMES[name] ? 0 : wordScore(name, reading) * 2])),
+  );
+  return offered.get(kind) ?? named ?? offered.get('other');
 }
 
-function offeredFor(kind: Kind, offered: ReadonlyMap<Kind, number>): number | undefined {
+function offeredFor(kind: Kind, offered: ReadonlyMap<Kind, number>): Kind | undefined {
   const seen = new Set<Kind>();
   for (let current: Kind | undefined = kind; current && !seen.has(current); current = KIND_PARENT[current]) {
     seen.add(current);
-    const index = offered.get(current);
-    if (index !== undefined) return index;
+    if (offered.has(current)) return current;
   }
   return undefined;
 }

@@ -1,23 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { systemClock } from './openai-options.ts';
 import { startOpenAiSimulator } from './openai-server.ts';
 
 /** Runs the Azure OpenAI simulator from the command line until it is interrupted. Wrong options end it with code 2. */
 const command = new Command('openai-simulator')
   .description('Simulates Azure OpenAI over HTTP(S): same wire format, invented answers.')
-  .option('--port <n>', 'port to listen on, 0 = any free one', Number, 0)
+  .option('--port <n>', 'port to listen on, 0 = any free one', numeric, 0)
   .option('--host <address>', 'address to listen on', '127.0.0.1')
-  .option('--seed <n>', 'one seed = one run (default 1)', Number)
-  .option('--latency-ms <n>', 'mean time to an answer (default 400)', Number)
-  .option('--latency-cv <n>', 'spread: standard deviation over mean (default 0.6)', Number)
+  .option('--seed <n>', 'one seed = one run (default 1)', numeric)
+  .option('--latency-ms <n>', 'mean time to an answer (default 400)', numeric)
+  .option('--latency-cv <n>', 'spread: standard deviation over mean (default 0.6)', numeric)
   .option('--deployments <names>', 'comma separated (default gpt-4o-mini)', names => names.split(','))
   .option('--model <name>', 'model behind the deployments')
-  .option('--context-tokens <n>', 'context window', Number)
-  .option('--tokens-per-minute <n>', 'admission in tokens (default: practically none)', Number)
-  .option('--requests-per-minute <n>', 'admission in requests (default: practically none)', Number)
-  .option('--slice-seconds <n>', 'window of the request limit (default 1)', Number)
-  .option('--token-slice-seconds <n>', 'window of the token limit (default 60)', Number)
+  .option('--context-tokens <n>', 'context window', numeric)
+  .option('--tokens-per-minute <n>', 'admission in tokens (default: practically none)', numeric)
+  .option('--requests-per-minute <n>', 'admission in requests (default: practically none)', numeric)
+  .option('--slice-seconds <n>', 'window of the request limit (default 1)', numeric)
+  .option('--token-slice-seconds <n>', 'window of the token limit (default 60)', numeric)
   .option('--rate-limit-headers <mode>', 'normal, missing or minusOne')
   .option('--throttle-form <form>', 'standard, short, current, capacity or legacy')
   .option('--faults <file>', 'JSON file with a list of faults', file => readJson('--faults', file))
@@ -25,6 +24,11 @@ const command = new Command('openai-simulator')
   .option('--tls-key <file>', 'PEM; with --tls-cert serves HTTPS', file => readText('--tls-key', file))
   .option('--tls-cert <file>', 'PEM', file => readText('--tls-cert', file))
   .exitOverride();
+
+/** What is no number stays as written, so that the error can show it. */
+function numeric(value: string): number | string {
+  return value.trim() === '' || Number.isNaN(Number(value)) ? value : Number(value);
+}
 
 function readText(flag: string, file: string): string {
   try {
@@ -50,12 +54,9 @@ async function run(): Promise<void> {
   if ((tlsKey === undefined) !== (tlsCert === undefined))
     throw new RangeError('--tls-key and --tls-cert go together, got one of them');
   const tls = tlsKey === undefined ? {} : { tls: { key: tlsKey, cert: tlsCert } };
-  const { port, host, ...rest } = options;
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new RangeError(`port must be an integer from 0 to 65535, got ${port}`);
-  const simulator = await startOpenAiSimulator({ ...rest, clock: systemClock, port, host, ...tls });
+  const simulator = await startOpenAiSimulator({ port: 0, ...options, ...tls });
   console.log(
-    `Azure OpenAI simulator ready: ${simulator.url} (seed ${rest['seed'] ?? 1}, latency ${rest['latencyMs'] ?? 400} ms, answers are invented)`,
+    `Azure OpenAI simulator ready: ${simulator.url} (seed ${options['seed'] ?? 1}, latency ${options['latencyMs'] ?? 400} ms, answers are invented)`,
   );
   const stop = () => void simulator.close();
   process.once('SIGINT', stop);

@@ -7,13 +7,17 @@ import {
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { z } from 'zod';
 import type { CallStats } from './call-log.ts';
 import { ConnectionReset } from './chat.ts';
 import type { OpenAiSimulatorOptions } from './openai-options.ts';
 import { createOpenAiSimulator, type OpenAiSimulator, SIMULATOR_HEADER } from './openai-simulator.ts';
+import { integerIn, parseOptions } from './ranges.ts';
 
 /** Longer than any client keeps an idle connection, so that the simulator never closes one under a request. */
 const KEEP_ALIVE_MS = 120_000;
+
+const portSchema = z.object({ port: integerIn(0, 65_535) });
 
 /** Where the server listens. */
 export interface ServerOptions {
@@ -45,7 +49,8 @@ export interface RunningOpenAiSimulator {
 export async function startOpenAiSimulator(
   options: OpenAiSimulatorOptions & ServerOptions,
 ): Promise<RunningOpenAiSimulator> {
-  const { port, host = '127.0.0.1', tls, ...simulatorOptions } = options;
+  const { port: wantedPort, host = '127.0.0.1', tls, ...simulatorOptions } = options;
+  const { port } = parseOptions(portSchema, { port: wantedPort });
   const simulator = createOpenAiSimulator(simulatorOptions);
   const listener: RequestListener = (incoming, outgoing) => void serve(simulator, incoming, outgoing);
   const server = tls ? createHttpsServer(tls, listener) : createHttpServer(listener);

@@ -98,7 +98,16 @@ function routeOf(method: string, url: URL): Route {
   const deployment = /^POST \/openai\/deployments\/([^/]+)\/chat\/completions$/.exec(path)?.[1];
   // Without an api-version the versioned paths do not exist.
   if (deployment === undefined || !url.searchParams.get('api-version')) return { kind: 'unknown' };
-  return { kind: 'chat', deployment: decodeURIComponent(deployment) };
+  const name = decoded(deployment);
+  return name === undefined ? { kind: 'unknown' } : { kind: 'chat', deployment: name };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function modelList({ deployments, model }: OpenAiSimulatorSettings): Reply {

@@ -4,6 +4,7 @@ import type { IssueReading } from './reading/reading.ts';
 import { bestSentence, shortened } from './reading/summary.ts';
 
 const MAX_TITLE_CHARACTERS = 80;
+const LANGUAGE_NAMES = new Intl.DisplayNames(['en'], { type: 'language' });
 
 const KIND_SENTENCES: Readonly<Record<Kind, string>> = {
   crash: 'The product crashes.',
@@ -91,8 +92,13 @@ export function phraseFor(asked: Asked, reading: IssueReading): string | undefin
     case 'steps':
       return reading.details.hasSteps ? shortened(bestSentence(text, ''), 160) : undefined;
     default:
-      return reading.summary;
+      return summaryOf(reading);
   }
+}
+
+/** The summary keeps the issue's own words; English readers are told what language they are. */
+function summaryOf({ language, summary }: IssueReading): string {
+  return language === 'en' ? summary : `Reported in ${LANGUAGE_NAMES.of(language)}: ${summary}`;
 }
 
 /** The items of a list of strings. */

@@ -18,7 +18,8 @@ export function oneOf<const T extends readonly [string, ...string[]]>(values: T)
 }
 
 function shown(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value);
+  if (value === undefined) return 'nothing';
+  return typeof value === 'number' ? String(value) : JSON.stringify(value);
 }
 
 /**

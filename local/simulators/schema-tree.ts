@@ -33,9 +33,9 @@ export function resolveRef(root: JsonObject, ref: string): JsonObject | undefine
   if (ref !== '#' && !ref.startsWith('#/')) return undefined;
   let node: Json | undefined = root;
   for (const part of ref.split('/').slice(1)) {
-    if (!isObject(node)) return undefined;
-    const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
-    node = Object.hasOwn(node, name) ? node[name] : undefined;
+    if (typeof node !== 'object' || node === null) return undefined;
+    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    node = Object.hasOwn(node, name) ? (node as JsonObject)[name] : undefined;
   }
   return isObject(node) ? node : undefined;
 }

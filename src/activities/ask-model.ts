@@ -28,6 +28,8 @@ export interface Waiting {
 
 /** The service's wishes to wait are followed on the spot up to so long in all; longer ones defer the issue. */
 const LONGEST_WAIT_IN_PLACE_MS = 5_000;
+/** Of the first such wait, doubled with each, so that a service which asks for next to none is not hammered. */
+const LEAST_WAIT_MS = 50;
 const QUICK_RETRY_MS = { least: 200, spread: 800 };
 
 /**
@@ -42,7 +44,7 @@ export async function askModel(
 ): Promise<Asked> {
   const { analysis, deployment, issue, timeoutMs } = question;
   let spent: Spent = { calls: 0, usage: NO_USAGE, costUsd: 0, requestId: null };
-  let [retries, waitedMs] = [0, 0];
+  let [retries, waits, waitedMs] = [0, 0, 0];
 
   async function call(messages: readonly ChatMessage[], maxCompletionTokens: number): Promise<Completion> {
     for (;;) {
@@ -68,9 +70,10 @@ export async function askModel(
     spent = { ...spent, requestId: error.requestId ?? spent.requestId };
     const handling = handlingOf(error.code);
     if (handling === 'retry' && retries++ === 0) return QUICK_RETRY_MS.least + QUICK_RETRY_MS.spread * waiting.random();
-    const { retryAfterMs } = error;
-    if (handling !== 'defer' || retryAfterMs === null || waitedMs + retryAfterMs > LONGEST_WAIT_IN_PLACE_MS) throw error;
-    const delayMs = retryAfterMs * (1 + 0.2 * waiting.random()) + 50;
+    if (handling !== 'defer' || error.retryAfterMs === null) throw error;
+    const waitMs = Math.max(error.retryAfterMs, LEAST_WAIT_MS * 2 ** waits++);
+    if (waitedMs + waitMs > LONGEST_WAIT_IN_PLACE_MS) throw error;
+    const delayMs = waitMs * (1 + 0.2 * waiting.random());
     waitedMs += delayMs;
     return delayMs;
   }

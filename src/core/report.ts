@@ -91,28 +91,11 @@ export function endOf(row: LedgerRow | null, end: StreamEnd): { outcome: Outcome
 /** Gathers result lines, in input order, into a report. */
 export function createReportBuilder(input: ReportInput, table: { rows: string; columns: string }) {
   const byOutcome: Record<Outcome, number> = { succeeded: 0, failed: 0, skipped: 0, not_started: 0 };
-  const counts = new Map<string, Map<string, number>>();
-  const groups = new Map<string, { code: string; outcome: Outcome; count: number; exampleIds: string[] }>();
+  const counts = createTableCounts(table);
+  const groups = createErrorGroups();
   const latencies: number[] = [];
   let [usage, costUsd] = [NO_USAGE, 0 as number | null];
   let [total, cached, coalesced, calls, possiblyPaidTwice] = [0, 0, 0, 0, 0];
-
-  function addSuccess(line: ResultLine) {
-    if (line.cached) cached += 1;
-    if (line.coalescedWith !== null) coalesced += 1;
-    const answer = line.answer as Record<string, unknown>;
-    const [row, column] = [String(answer[table.rows]), String(answer[table.columns])];
-    const columns = counts.get(row) ?? new Map<string, number>();
-    counts.set(row, columns.set(column, (columns.get(column) ?? 0) + 1));
-  }
-
-  function addToGroup({ id, outcome }: ResultLine, code: string) {
-    const key = `${outcome} ${code}`;
-    const group = groups.get(key) ?? { code, outcome, count: 0, exampleIds: [] };
-    group.count += 1;
-    if (group.exampleIds.length < 5) group.exampleIds.push(id);
-    groups.set(key, group);
-  }
 
   return {
     add(line: ResultLine): void {
@@ -123,48 +106,79 @@ export function createReportBuilder(input: ReportInput, table: { rows: string; c
       costUsd = addCost(costUsd, line.costUsd);
       if (line.possiblyPaidTwice) possiblyPaidTwice += 1;
       if (line.latencyMs !== null) latencies.push(line.latencyMs);
-      if (line.outcome === 'succeeded') addSuccess(line);
-      if (line.code !== null) addToGroup(line, line.code);
+      if (line.code !== null) groups.add(line, line.code);
+      if (line.outcome !== 'succeeded') return;
+      if (line.cached) cached += 1;
+      if (line.coalescedWith !== null) coalesced += 1;
+      counts.add(line.answer as Record<string, unknown>);
     },
     /** The figures alone, then everything. */
     build(): { summary: RunSummary; report: Report } {
-      const { runId, attempt, plan, startedAtMs, endedAtMs, loaded } = input;
+      const { succeeded, failed, skipped, not_started: notStarted } = byOutcome;
       const summary: RunSummary = {
-        runId,
-        attempt,
-        analysis: plan.analysis,
-        status: loaded === null ? 'failed' : 'completed',
-        startedAt: new Date(startedAtMs).toISOString(),
-        endedAt: new Date(endedAtMs).toISOString(),
-        durationMs: endedAtMs - startedAtMs,
+        ...headOf(input),
         total,
-        succeeded: byOutcome.succeeded,
-        failed: byOutcome.failed,
-        skipped: byOutcome.skipped,
-        notStarted: byOutcome.not_started,
+        succeeded,
+        failed,
+        skipped,
+        notStarted,
         cached,
         coalesced,
-        deferrals: loaded?.deferrals ?? 0,
         calls,
         possiblyPaidTwice,
-        tokens: { ...usage, totalTokens: usage.promptTokens + usage.completionTokens },
         costUsd,
+        tokens: { ...usage, totalTokens: usage.promptTokens + usage.completionTokens },
       };
-      const errors = [...groups.values()].map(group => ({ ...group, advice: adviceFor(group.code) })).sort(byWeight);
-      const { deployment, concurrency } = plan;
-      const report = {
-        ...summary,
-        deployment,
-        concurrency,
+      const { deployment, concurrency } = input.plan;
+      const parts = {
         latencyMs: latencyOf(latencies),
-        table: {
-          ...table,
-          counts: Object.fromEntries([...counts].map(([row, columns]) => [row, Object.fromEntries(columns)])),
-        },
-        errors,
+        table: { ...table, counts: counts.all() },
+        errors: groups.all(),
       };
-      return { summary, report };
+      return { summary, report: { ...summary, deployment, concurrency, ...parts } };
     },
+  };
+}
+
+/** What a summary has from the run itself. */
+function headOf({ runId, attempt, plan, startedAtMs, endedAtMs, loaded }: ReportInput) {
+  return {
+    runId,
+    attempt,
+    analysis: plan.analysis,
+    status: loaded === null ? ('failed' as const) : ('completed' as const),
+    startedAt: new Date(startedAtMs).toISOString(),
+    endedAt: new Date(endedAtMs).toISOString(),
+    durationMs: endedAtMs - startedAtMs,
+    deferrals: loaded?.deferrals ?? 0,
+  };
+}
+
+/** Maps, not objects: an answer may be named like a member that every object has. */
+function createTableCounts(table: { rows: string; columns: string }) {
+  const counts = new Map<string, Map<string, number>>();
+  return {
+    add(answer: Record<string, unknown>): void {
+      const [row, column] = [String(answer[table.rows]), String(answer[table.columns])];
+      const columns = counts.get(row) ?? new Map<string, number>();
+      counts.set(row, columns.set(column, (columns.get(column) ?? 0) + 1));
+    },
+    all: () => Object.fromEntries([...counts].map(([row, columns]) => [row, Object.fromEntries(columns)])),
+  };
+}
+
+function createErrorGroups() {
+  const groups = new Map<string, { code: string; outcome: Outcome; count: number; exampleIds: string[] }>();
+  return {
+    add({ id, outcome }: ResultLine, code: string): void {
+      const key = `${outcome} ${code}`;
+      const group = groups.get(key) ?? { code, outcome, count: 0, exampleIds: [] };
+      group.count += 1;
+      if (group.exampleIds.length < 5) group.exampleIds.push(id);
+      groups.set(key, group);
+    },
+    all: (): ErrorGroup[] =>
+      [...groups.values()].map(group => ({ ...group, advice: adviceFor(group.code) })).sort(byWeight),
   };
 }
 

@@ -1,5 +1,5 @@
 import { getBearerTokenProvider, type TokenCredential } from '@azure/identity';
-import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
+import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError, OpenAIError } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { Agent, fetch as undiciFetch, interceptors } from 'undici';
 import type { Analysis, ChatMessage } from '../core/analysis.ts';
@@ -139,10 +139,12 @@ function requestIdOf(headers: Headers | undefined): string | null {
 function callErrorOf(error: unknown): ModelCallError {
   if (error instanceof APIConnectionTimeoutError) return new ModelCallError('timeout');
   if (error instanceof APIConnectionError) return new ModelCallError(networkFailureOf(error));
-  if (!(error instanceof APIError) || error.status === undefined) return new ModelCallError(tokenFailureOf(error));
-  const { status, headers, code } = error;
-  const retryAfterMs = status === 429 ? retryAfterOf(headers) : null;
-  return new ModelCallError(failureOfStatus(status, code ?? null), { status, requestId: requestIdOf(headers), retryAfterMs });
+  if (error instanceof APIError && error.status !== undefined) {
+    const { status, headers, code } = error;
+    const retryAfterMs = status === 429 ? retryAfterOf(headers) : null;
+    return new ModelCallError(failureOfStatus(status, code ?? null), { status, requestId: requestIdOf(headers), retryAfterMs });
+  }
+  return new ModelCallError(error instanceof OpenAIError ? tokenFailureOf(error.cause) : bodyFailureOf(error));
 }
 
 /** Errors before anything was sent: no connection, no name, no certificate that is trusted. */
@@ -155,18 +157,27 @@ function networkFailureOf(error: Error): FailureCode {
   return 'connection_lost';
 }
 
-/** An error that is none of the SDK's comes from the credential, or is a body that is no JSON. */
-function tokenFailureOf(error: unknown): FailureCode {
-  const name = error instanceof Error ? error.name : '';
+/** No token: the identity has none, or the service that gives them did not answer. */
+function tokenFailureOf(cause: unknown): FailureCode {
+  const name = cause instanceof Error ? cause.name : '';
   return /Credential|Authentication/.test(name) ? 'unauthorized' : 'service_error';
 }
 
+/** A body that broke off, which fetch tells with a cause, or one that is no completion. */
+function bodyFailureOf(error: unknown): FailureCode {
+  return error instanceof Error && error.cause !== undefined ? 'connection_lost' : 'service_error';
+}
+
 function retryAfterOf(headers: Headers | undefined): number | null {
-  const milliseconds = Number(headers?.get('retry-after-ms') ?? Number.NaN);
-  if (Number.isFinite(milliseconds)) return Math.max(0, milliseconds);
-  const text = headers?.get('retry-after') ?? headers?.get('x-ratelimit-reset-tokens') ?? headers?.get('x-ratelimit-reset-requests');
-  if (!text) return null;
-  const seconds = Number(text);
-  const waitMs = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(text) - Date.now();
-  return Number.isFinite(waitMs) ? Math.max(0, waitMs) : null;
+  const numberOf = (name: string) => Number(headers?.get(name) || Number.NaN);
+  const resetSeconds = ['x-ratelimit-reset-tokens', 'x-ratelimit-reset-requests'].map(name => numberOf(name) || 0);
+  const candidatesMs = [
+    numberOf('retry-after-ms'),
+    numberOf('retry-after') * 1_000,
+    Date.parse(headers?.get('retry-after') ?? '') - Date.now(),
+    // Where the limits are not known, the service sends 0.
+    Math.max(...resetSeconds) * 1_000 || Number.NaN,
+  ];
+  const waitMs = candidatesMs.find(Number.isFinite);
+  return waitMs === undefined ? null : Math.max(0, waitMs);
 }

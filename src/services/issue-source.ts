@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { pipeline } from 'node:stream/promises';
 import { CsvError, parse } from 'csv-parse';
 import type { Source } from '../core/contracts.ts';
 import { checkHeaders, createCoalescer, type Issue, normaliseRecord, type Placed } from '../core/issues.ts';
@@ -46,8 +47,8 @@ const recordsOf: Readonly<Record<Source['format'], (chunks: AsyncIterable<Uint8A
 };
 
 async function* csv(chunks: AsyncIterable<Uint8Array>): Records {
-  const { head, all } = await peekLine(chunks);
-  const parser = parse({ bom: true, delimiter: delimiterOf(head), relax_column_count: true, skip_empty_lines: true });
+  const { header, all } = await peekHeader(chunks);
+  const parser = parse({ bom: true, delimiter: delimiterOf(header), relax_column_count: true, skip_empty_lines: true });
   let headers: string[] | undefined;
   try {
     for await (const cells of piped(all, parser)) {
@@ -64,38 +65,46 @@ async function* csv(chunks: AsyncIterable<Uint8Array>): Records {
   }
 }
 
+/** What the parser makes of the chunks; whoever of the two stops or fails ends the other. */
 async function* piped(chunks: AsyncIterable<Uint8Array>, parser: ReturnType<typeof parse>): AsyncGenerator<string[]> {
-  const feeding = (async () => {
-    for await (const chunk of chunks) {
-      if (!parser.write(chunk)) await new Promise(resolve => parser.once('drain', resolve));
-    }
-    parser.end();
-  })();
-  feeding.catch(error => parser.destroy(error));
+  const feeding = pipeline(chunks, parser);
+  feeding.catch(() => {}); // the parser passes it on to the loop below
   for await (const cells of parser) yield cells as string[];
-  await feeding;
 }
 
-/** The first line, and an iterable that begins with it again. */
-async function peekLine(chunks: AsyncIterable<Uint8Array>): Promise<{ head: string; all: AsyncIterable<Uint8Array> }> {
+/** What of the first record is not quoted, and an iterable that begins with that record again. */
+async function peekHeader(chunks: AsyncIterable<Uint8Array>): Promise<{ header: string; all: AsyncIterable<Uint8Array> }> {
   const iterator = chunks[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);
-  while (!head.includes(0x0a)) {
+  while (!isWholeHeader(head)) {
     const { done, value } = await iterator.next();
     if (done) break;
     head = Buffer.concat([head, value]);
   }
   async function* all() {
-    yield head;
-    yield* { [Symbol.asyncIterator]: () => iterator };
+    try {
+      yield head;
+      yield* { [Symbol.asyncIterator]: () => iterator };
+    } finally {
+      await iterator.return?.();
+    }
   }
-  return { head: head.toString('utf8').split('\n', 1)[0] ?? '', all: all() };
+  return { header: unquoted(head).split(/[\r\n]/, 1)[0] ?? '', all: all() };
+}
+
+const MAX_HEADER_BYTES = 1_000_000;
+
+function isWholeHeader(head: Buffer): boolean {
+  return head.length > MAX_HEADER_BYTES || /[\r\n]/.test(unquoted(head));
+}
+
+function unquoted(head: Buffer): string {
+  return head.toString('latin1', 0, MAX_HEADER_BYTES).replace(/"[^"]*("|$)/g, '');
 }
 
 /** The candidate that separates most cells of the header. */
 function delimiterOf(header: string): string {
-  const unquoted = header.replace(/"[^"]*"/g, '');
-  const count = (delimiter: string) => unquoted.split(delimiter).length;
+  const count = (delimiter: string) => header.split(delimiter).length;
   return [',', ';', '\t'].reduce((best, delimiter) => (count(delimiter) > count(best) ? delimiter : best));
 }
 

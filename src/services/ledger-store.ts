@@ -30,8 +30,8 @@ interface Columns {
   row: string;
 }
 
-/** A table property holds 32,768 UTF-16 units at most. */
-const CHUNK_CHARACTERS = 32_000;
+/** A table property holds 32,768 UTF-16 units at most; no chunk ends within a surrogate pair. */
+const CHUNK = /[^]{1,32000}(?![\uDC00-\uDFFF])/g;
 
 /**
  * The ledger in Table storage, spread over shards by the number of the issue.
@@ -86,7 +86,7 @@ export function createLedgerStore(storage: Storage, shards: number): LedgerStore
 function columnsOf(row: LedgerRow): Columns & Record<string, string> {
   const settled = row.state === 'settled' ? row : null;
   const answer = settled?.answer == null ? '' : JSON.stringify(settled.answer);
-  const chunks = answer.match(new RegExp(`[^]{1,${CHUNK_CHARACTERS}}`, 'g')) ?? [];
+  const chunks = answer.match(CHUNK) ?? [];
   return {
     state: row.state,
     outcome: settled?.outcome ?? '',

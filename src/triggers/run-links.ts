@@ -29,9 +29,8 @@ export function signedLink(request: HttpRequest, runId: string, secret: string, 
 
 /** The parts of a token, before its signature is checked; null if it is none. */
 export function readToken(token: string): { runId: string; expiresAtMs: number; signature: string } | null {
-  const [runId, expires, signature] = token.split('~');
-  if (!runId || !/^\d{13}$/.test(expires ?? '') || !signature) return null;
-  return { runId, expiresAtMs: Number(expires), signature };
+  const [, runId, expires, signature] = /^([^~]+)~(\d{13})~([^~]+)$/.exec(token) ?? [];
+  return runId && expires && signature ? { runId, expiresAtMs: Number(expires), signature } : null;
 }
 
 /** Whether a token is genuine and in time. */

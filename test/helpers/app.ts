@@ -17,7 +17,7 @@ export interface TestApp extends AsyncDisposable {
   readonly stateFile: string;
   readonly simulator: RunningOpenAiSimulator;
   readonly hostLines: readonly string[];
-  call(method: string, path: string, body?: BodyInit | object | null, headers?: Record<string, string>): Promise<Reply>;
+  call(method: string, path: string, body?: string | Uint8Array | object | null, headers?: Record<string, string>): Promise<Reply>;
   /** Starts a run and answers its id. */
   startRun(request: object): Promise<string>;
   /** Waits for a run's end. */
@@ -61,7 +61,7 @@ export async function startApp(options: { simulator?: OpenAiSimulatorOptions; en
 
   const call: TestApp['call'] = async (method, path, body = null, headers = {}) => {
     const isPlain = body !== null && Object.getPrototypeOf(body) === Object.prototype;
-    const init = isPlain ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } } : { body: body as BodyInit | null, headers };
+    const init = isPlain ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } } : { body: body as string | Uint8Array<ArrayBuffer> | null, headers };
     const response = await fetch(path.startsWith('http') ? path : `${url}/api${path}`, { method, ...init });
     const text = await response.text();
     const isJson = /(?<!nd)json$/.test(response.headers.get('content-type')?.split(';')[0] ?? '');

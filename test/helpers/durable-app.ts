@@ -24,7 +24,8 @@ let programmingModel: { getInvocationModel(context: object): InvocationModel } |
 const coreModule = {
   version: '3.13.0',
   hostVersion: '4.1048.0',
-  registerFunction: (metadata: Metadata, callback: Registration['callback']) => registrations.push({ metadata, callback }),
+  registerFunction: (metadata: Metadata, callback: Registration['callback']) =>
+    registrations.push({ metadata, callback }),
   setProgrammingModel: (model: typeof programmingModel) => {
     programmingModel = model;
   },
@@ -54,6 +55,7 @@ export interface TestWorker extends Worker {
   invocationCount(): number;
   /** From here on no invocation, begun or to come, ever answers: as if the process were gone. */
   kill(): void;
+  isDead(): boolean;
   /** Kills the worker at the beginning of the n-th invocation from now; resolves then. */
   dieAt(n: number): Promise<void>;
   /** Triggers that orchestrators got, newest last. */
@@ -78,8 +80,10 @@ export function createTestWorker(register: (app: typeof df.app) => void): TestWo
     const registration = own.get(name.toLowerCase());
     if (!registration || !programmingModel) throw new Error(`No function "${name}" is registered`);
     const { metadata, callback } = registration;
-    const triggerName = Object.keys(metadata.bindings).find(key => metadata.bindings[key]?.type.endsWith('Trigger')) ?? '';
-    if (metadata.bindings[triggerName]?.type === 'orchestrationTrigger') orchestratorTriggers.push(trigger.string ?? '');
+    const triggerName =
+      Object.keys(metadata.bindings).find(key => metadata.bindings[key]?.type.endsWith('Trigger')) ?? '';
+    if (metadata.bindings[triggerName]?.type === 'orchestrationTrigger')
+      orchestratorTriggers.push(trigger.string ?? '');
     const model = programmingModel.getInvocationModel({
       invocationId: `${count}`,
       metadata,
@@ -116,6 +120,7 @@ export function createTestWorker(register: (app: typeof df.app) => void): TestWo
     kill() {
       isDead = true;
     },
+    isDead: () => isDead,
     dieAt(n) {
       const { promise, resolve } = Promise.withResolvers<void>();
       death = { atCount: count + n, resolve };

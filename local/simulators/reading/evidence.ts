@@ -90,8 +90,8 @@ export function strongestKind(scores: KindScores): Kind {
   let [best, bestScore]: [Kind, number] = family > 0 ? ['bug', family] : ['other', 0];
   for (const [kind, score] of scores) if (score > bestScore) [best, bestScore] = [kind, score];
   if (best !== 'bug') return best;
-  const [specific = 'bug'] = FAULT_KINDS.filter(kind => scoreOf(kind) >= SPECIFIC_LEAST_SCORE);
-  return specific;
+  const specific = FAULT_KINDS.find(kind => scoreOf(kind) >= SPECIFIC_LEAST_SCORE);
+  return specific ?? (scores.has('bug') ? 'bug' : FAULT_KINDS.find(kind => scores.has(kind))) ?? 'bug';
 }
 
 const BASE_LEVEL: Readonly<Record<Kind, number>> = {

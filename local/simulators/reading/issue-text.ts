@@ -39,7 +39,7 @@ const FIELD_NAMES: Readonly<Record<string, Field>> = {
 /** More than this is read from beginning and end only; a person skims as well. */
 const MAX_READ_CHARACTERS = 40_000;
 
-const FIELD_LINE = /^(?:[-*]\s+)?(?:\*\*|#{1,3}\s*)?([A-Za-z][A-Za-z ]{1,12}?)(?:\*\*)?\s*:(?:\*\*)?\s*(.*)$/;
+const FIELD_LINE = /^(?:[-*]\s+)?(?:\*\*|#{1,3}\s*)?([A-Za-z][A-Za-z ]{1,12}?)(?: \d+)?(?:\*\*)?\s*:(?:\*\*)?\s*(.*)$/;
 const FIELD_TAG = /<(title|summary|description|type|labels|comments|key|status|priority)>([\s\S]*?)<\/\1>/gi;
 const CODE_LINE = [
   /^\s*at\s+\S.*[(:]/,
@@ -137,8 +137,10 @@ function fieldsOfLines(message: string): ReadonlyMap<Field, string> {
   for (const line of message.split('\n')) {
     const [, name = '', rest = ''] = FIELD_LINE.exec(line) ?? [];
     const field = FIELD_NAMES[name.toLowerCase()];
-    const isStart = field !== undefined && !fields.has(field) && (current !== 'description' || field === 'comments');
-    if (isStart) {
+    // Any line of a description may look like a field; only its comments end it.
+    if (field === 'comments' && fields.has('comments')) {
+      fields.set('comments', `${fields.get('comments')}\n${rest}`);
+    } else if (field && !fields.has(field) && (current !== 'description' || field === 'comments')) {
       current = field;
       fields.set(field, rest);
     } else if (current) fields.set(current, `${fields.get(current)}\n${line}`);

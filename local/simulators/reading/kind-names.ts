@@ -3,7 +3,8 @@ import type { Kind } from './lexicon-kinds.ts';
 /** Where a kind goes when the answer does not offer it, nearest first. */
 export const KIND_PARENT: Partial<Readonly<Record<Kind, Kind>>> = {
   crash: 'bug',
-  data_loss: 'bug',
+  // As grave as a crash; a list without either has them under bug.
+  data_loss: 'crash',
   regression: 'bug',
   performance: 'bug',
   security: 'bug',

@@ -156,7 +156,10 @@ export const AREAS: readonly Concept[] = [
       'dokumentacj*, документаци*, документаці*, ドキュメント, 文档',
     ],
   },
-  { id: 'logging', terms: ['log level, to the log, in the logs, our logs, log file*, logging, audit log, telemetry, metrics'] },
+  {
+    id: 'logging',
+    terms: ['log level, to the log, in the logs, our logs, log file*, logging, audit log, telemetry, metrics'],
+  },
   {
     id: 'devices',
     terms: ['sensor*, gateways, firmware, mqtt, device, devices, bluetooth, датчик*, センサー, 传感器'],

@@ -51,6 +51,7 @@ export const KIND_EVIDENCE: readonly KindEvidence[] = [
     kind: 'bug',
     weight: 2,
     terms: [
+      'is down, outage, unreachable, unavailable, offline, goes down, 502, 503',
       '보이지 않, 되지 않, 작동하지, 안 됩니다, 乱码, 文字化け, illisible*, not kept, 不正常, leaves out',
       "bug, bugs, broken, doesn't work, does not work, not working, don't work, stopped working, fails",
       'failing, failed, failure*, wrong, incorrect*, misbehav*, defect*, fehler*, kaputt',

@@ -1,6 +1,7 @@
 import { type Details, findDetails } from './details.ts';
 import {
   findPlatforms,
+  hintsIn,
   type KindScores,
   rankAreas,
   scoreKinds,
@@ -41,6 +42,8 @@ export interface IssueReading {
 }
 
 const MAX_LABELS = 5;
+const FREQUENT_WORDS = 3;
+const CANDIDATE_WORDS = 12;
 const FAULTY: ReadonlySet<Kind> = new Set([
   'bug',
   'crash',
@@ -139,16 +142,19 @@ function labelsOf(
   return (labels.length > 0 ? labels : frequentWords(text)).slice(0, MAX_LABELS);
 }
 
-/** The words used most, where nothing better is known: those of the title first. */
+/** The words used most, longer ones first, where nothing better is known. Words that judge ("broken") are no labels. */
 function frequentWords(text: IssueText): string[] {
   const counts = new Map<string, number>();
-  for (const word of meaningfulWords([text.title, ...text.sentences].join(' ')))
+  for (const word of meaningfulWords([text.title, ...text.sentences].join(' '))) {
     counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
   return [...counts]
     .filter(([word]) => word.length > 3)
     .sort(([wordA, a], [wordB, b]) => b - a || wordB.length - wordA.length)
-    .slice(0, 3)
-    .map(([word]) => word);
+    .slice(0, CANDIDATE_WORDS)
+    .map(([word]) => word)
+    .filter(word => hintsIn(word) === 0)
+    .slice(0, FREQUENT_WORDS);
 }
 
 function asLabel(text: string): string {

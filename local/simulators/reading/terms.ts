@@ -34,8 +34,8 @@ const NEGATORS = new Set(
   ),
 );
 const NEGATION_REACH = 2;
-const LEAST_PREFIX = 3;
-const LONGEST_PREFIX = 16;
+/** Terms with an open end are found by their first letters; none may be shorter. */
+const PREFIX_LETTERS = 3;
 
 /**
  * Compiles concepts into one matcher that goes over a text once, however many terms there are. A hit directly after a
@@ -51,7 +51,7 @@ export function compileTerms<Id extends string>(concepts: readonly Concept<Id>[]
       const [first = ''] = words;
       const compiled = { id, term, words };
       if (UNSPACED.test(term)) unspaced.push(compiled);
-      else if (first.endsWith('*')) append(byPrefix, first.slice(0, -1), compiled);
+      else if (first.endsWith('*')) append(byPrefix, first.slice(0, PREFIX_LETTERS), compiled);
       else append(byWord, first, compiled);
     }
   }
@@ -59,7 +59,11 @@ export function compileTerms<Id extends string>(concepts: readonly Concept<Id>[]
     const tokens = tokenize(text);
     const hits: TermHit<Id>[] = [];
     for (const [index, token] of tokens.entries()) {
-      for (const { id, term, words } of candidates(token.word, byWord, byPrefix)) {
+      const candidates = [
+        ...(byWord.get(token.word) ?? []),
+        ...(byPrefix.get(token.word.slice(0, PREFIX_LETTERS)) ?? []),
+      ];
+      for (const { id, term, words } of candidates) {
         const last = tokens[index + words.length - 1];
         if (!last || !words.every((word, offset) => fits(tokens[index + offset]?.word ?? '', word))) continue;
         if (isNegated(tokens, index)) continue;
@@ -90,14 +94,6 @@ function append<V>(map: Map<string, V[]>, key: string, value: V): void {
   const list = map.get(key);
   if (list) list.push(value);
   else map.set(key, [value]);
-}
-
-function candidates<V>(word: string, byWord: Map<string, V[]>, byPrefix: Map<string, V[]>): readonly V[] {
-  const found = [...(byWord.get(word) ?? [])];
-  for (let length = LEAST_PREFIX; length <= Math.min(word.length, LONGEST_PREFIX); length += 1) {
-    found.push(...(byPrefix.get(word.slice(0, length)) ?? []));
-  }
-  return found;
 }
 
 function fits(word: string, pattern: string): boolean {

@@ -236,7 +236,8 @@ describe('retries', () => {
     const id = await run('capped');
     await pass(60_000);
     for (const event of engine.getHistory(id)) {
-      if ('FireAt' in event && 'TimerId' in event === false) waits.push(Date.parse(event.FireAt) - Date.parse(event.Timestamp));
+      if ('FireAt' in event && 'TimerId' in event === false)
+        waits.push(Date.parse(event.FireAt) - Date.parse(event.Timestamp));
     }
     expect(waits).toEqual([1_000, 5_000, 5_000, 0]);
   });
@@ -253,7 +254,9 @@ describe('retries', () => {
         },
       });
       app.orchestration('together', function* ({ df: durable }) {
-        return yield durable.Task.all([1, 2, 3].map(index => durable.callActivityWithRetry('twice', oneAttemptMore, index)));
+        return yield durable.Task.all(
+          [1, 2, 3].map(index => durable.callActivityWithRetry('twice', oneAttemptMore, index)),
+        );
       });
     });
     const id = await run('together');
@@ -279,12 +282,7 @@ describe('replays', () => {
       });
     });
     await run('watched');
-    expect(seen).toEqual([
-      [false],
-      [true, false],
-      [true, true, false],
-      [true, true, true, false],
-    ]);
+    expect(seen).toEqual([[false], [true, false], [true, true, false], [true, true, true, false]]);
   });
 
   test('keep currentUtcDateTime and new guids', async () => {
@@ -348,7 +346,10 @@ describe('endings', () => {
         return 'not reached';
       });
     });
-    expect(status(await run('verbose'))).toMatchObject({ runtimeStatus: 'Failed', output: expect.stringContaining('16 KB') });
+    expect(status(await run('verbose'))).toMatchObject({
+      runtimeStatus: 'Failed',
+      output: expect.stringContaining('16 KB'),
+    });
     expect(errors.join()).toContain('16 KB');
   });
 

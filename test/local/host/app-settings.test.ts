@@ -1,11 +1,15 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { isFunctionDisabled, readLocalSettings, setEnvironment } from '../../../local/host/app-settings.ts';
+
+const folders: string[] = [];
+afterAll(() => Promise.all(folders.map(folder => rm(folder, { recursive: true, force: true }))));
 
 async function folderWith(text: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'app-settings-'));
+  folders.push(folder);
   await writeFile(join(folder, 'local.settings.json'), text);
   return folder;
 }

@@ -21,11 +21,13 @@ const events = [
 let fake: ReturnType<typeof createFakeEngine>;
 let nowMs: number;
 let waits: { instantMs: number; callback: () => void }[];
+let withdrawn: number[];
 let closing: AbortController;
 beforeEach(() => {
   fake = createFakeEngine(events);
   nowMs = 0;
   waits = [];
+  withdrawn = [];
   closing = new AbortController();
 });
 
@@ -43,7 +45,7 @@ async function ask(
     nowMs: () => nowMs,
     callAt: (instantMs: number, callback: () => void) => {
       waits.push({ instantMs, callback });
-      return () => {};
+      return () => withdrawn.push(instantMs);
     },
   };
   const api = createDurableApi({ engine: fake.engine, hubName: 'HubA', clock, closing: closing.signal });
@@ -162,6 +164,7 @@ test('a wait ends when the host closes', async () => {
   await Promise.resolve();
   closing.abort();
   expect(await reply).toMatchObject({ status: 202 });
+  expect(withdrawn).toEqual([400_000]);
 });
 
 test.each(['Running', 'Pending', 'ContinuedAsNew', 'Suspended'] as const)(

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { serveFixture } from '../../helpers/host-fixture.ts';
+import { pollUntil, serveFixture } from '../../helpers/host-fixture.ts';
 
 let host: Awaited<ReturnType<typeof serveFixture>>;
 beforeAll(async () => {
@@ -37,6 +37,20 @@ test('log hooks may change message and level, and cannot lose a line', async () 
   ]);
   expect(seen[0]).toBe('appStart');
   expect(seen).toContain('pre logs');
+});
+
+test('a line that comes after the handler has ended is warned about, unless a hook wrote it', async () => {
+  host.lines.length = 0;
+  await fetch(`${host.url}/api/leaks`);
+  const lines = await pollUntil(
+    async () => host.lines.filter(({ level }) => level !== 'debug'),
+    found => found.length === 3,
+  );
+  const warning = { level: 'warning', source: 'leaks', message: expect.stringContaining('Unexpected call to') };
+  expect(lines.filter(({ message }) => message !== 'from the hook')).toEqual([
+    warning,
+    { level: 'information', source: 'leaks', message: 'too late' },
+  ]);
 });
 
 test('a function that is registered after the start is refused', async () => {

@@ -109,6 +109,26 @@ test('a client that goes away while it sends is no error', async () => {
   expect(server.lines).toEqual([]);
 });
 
+test('a client that goes away before the reply is no error', async () => {
+  const entered = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  await using server = await serveHandlers([
+    async () => {
+      entered.resolve();
+      await released.promise;
+      return { status: 200, body: 'too late' };
+    },
+  ]);
+  const aborter = new AbortController();
+  const gone = expect(fetch(server.url, { signal: aborter.signal })).rejects.toThrow();
+  await entered.promise;
+  aborter.abort();
+  await gone;
+  released.resolve();
+  expect(await (await fetch(server.url)).text()).toBe('too late');
+  expect(server.lines).toEqual([]);
+});
+
 test('until it serves it answers 503', async () => {
   const server = await openHttpServer({ port: 0, log: collectLog().log });
   const response = await fetch(`http://127.0.0.1:${server.port}/`);

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { fixtureApp, pollUntil } from '../../helpers/host-fixture.ts';
 import { spawnHost } from '../../helpers/host-process.ts';
@@ -11,6 +11,7 @@ let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'host-main-'));
 });
+afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const spawnApp = (app: string, environment: Readonly<Record<string, string>> = {}, port = '0') =>
   spawnHost(['--app', fixtureApp(app), '--port', port, '--state', join(folder, 'state.db')], environment);

@@ -1,0 +1,181 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { askModel } from '../../src/activities/ask-model.ts';
+import { triage } from '../../src/core/triage.ts';
+import { FAILURES, type FailureCode, ModelCallError } from '../../src/core/failures.ts';
+import type { Completion } from '../../src/services/azure-openai.ts';
+import { ANSWER, CALL_USD, completion, manualWaiting, scriptedModel, throttled } from '../helpers/activities.ts';
+import { issue } from '../helpers/factories.ts';
+
+type Script = readonly [Completion | Error, ...(Completion | Error)[]];
+
+async function ask(script: Script, random = 0) {
+  const model = scriptedModel(...script);
+  const waiting = manualWaiting(random);
+  const question = { analysis: triage, deployment: 'gpt-4o-mini', issue: issue(), timeoutMs: 60_000 };
+  const asked = await askModel(model, waiting, question);
+  return { asked, requests: model.requests, sleeps: waiting.sleeps };
+}
+
+const cutOff = completion({ text: '{"category":"b', finishReason: 'length' });
+const unfit = completion({ text: JSON.stringify({ ...ANSWER, confidence: 7 }) });
+const usageOf = (completions: number) => ({ promptTokens: 100 * completions, completionTokens: 10 * completions, cachedTokens: 0 });
+const codesHandledBy = (...handlings: string[]) =>
+  (Object.keys(FAILURES) as FailureCode[]).filter(code => handlings.includes(FAILURES[code].handling));
+
+describe('an answer that fits', () => {
+  test('takes one call', async () => {
+    const { asked, requests, sleeps } = await ask([completion()]);
+    expect(asked).toEqual({ kind: 'answered', answer: ANSWER, calls: 1, usage: usageOf(1), costUsd: CALL_USD, requestId: 'req-1' });
+    expect(requests).toHaveLength(1);
+    expect(requests[0]).toMatchObject({ deployment: 'gpt-4o-mini', analysis: triage, maxCompletionTokens: 1_200, timeoutMs: 60_000 });
+    expect(requests[0]?.messages.map(({ role }) => role)).toEqual(['system', 'user']);
+    expect(sleeps).toEqual([]);
+  });
+
+  test('of a model without a known price has no cost', async () => {
+    expect((await ask([completion({ model: 'my-model' })])).asked).toMatchObject({ kind: 'answered', costUsd: null, usage: usageOf(1) });
+  });
+});
+
+describe('a passing failure', () => {
+  test.each(codesHandledBy('retry'))('%s is tried again once, soon', async code => {
+    const { asked, requests, sleeps } = await ask([new ModelCallError(code), completion()], 0.5);
+    expect(asked).toMatchObject({ kind: 'answered', calls: 2, usage: usageOf(1) });
+    expect(requests[1]).toEqual(requests[0]);
+    expect(sleeps).toEqual([600]);
+  });
+
+  test.each([
+    [0, 200],
+    [1, 1_000],
+  ])('with chance %d waits %d ms', async (random, delayMs) => {
+    expect((await ask([new ModelCallError('timeout'), completion()], random)).sleeps).toEqual([delayMs]);
+  });
+
+  test('interrupts when it comes twice', async () => {
+    const second = new ModelCallError('service_error', { status: 503, requestId: 'req-2' });
+    const { asked } = await ask([new ModelCallError('timeout'), second, completion()]);
+    expect(asked).toEqual({ kind: 'interrupted', error: second, calls: 2, usage: usageOf(0), costUsd: 0, requestId: 'req-2' });
+  });
+
+  test('has one quick retry for all rounds together', async () => {
+    const { asked } = await ask([new ModelCallError('timeout'), unfit, new ModelCallError('connection_lost'), completion()]);
+    expect(asked).toMatchObject({ kind: 'interrupted', error: { code: 'connection_lost' }, calls: 3, usage: usageOf(1) });
+  });
+});
+
+describe('a throttle', () => {
+  test('is waited out in place while that takes 5 s in all, with some jitter on top', async () => {
+    const { asked, sleeps } = await ask([throttled(2_000), throttled(2_500), completion()], 0.5);
+    expect(asked).toMatchObject({ kind: 'answered', calls: 3, usage: usageOf(1) });
+    expect(sleeps).toEqual([2_200, 2_750]);
+  });
+
+  test('that takes longer interrupts', async () => {
+    const { asked, sleeps } = await ask([throttled(3_000), throttled(2_500), completion()]);
+    expect(asked).toMatchObject({ kind: 'interrupted', error: { code: 'rate_limited', retryAfterMs: 2_500 }, calls: 2 });
+    expect(sleeps).toEqual([3_000]);
+    expect((await ask([throttled(5_001)])).asked).toMatchObject({ kind: 'interrupted', calls: 1 });
+    expect((await ask([throttled(5_000), completion()])).asked).toMatchObject({ kind: 'answered', calls: 2 });
+  });
+
+  test('without a time interrupts at once', async () => {
+    const { asked, sleeps } = await ask([throttled(null), completion()]);
+    expect(asked).toMatchObject({ kind: 'interrupted', calls: 1 });
+    expect(sleeps).toEqual([]);
+  });
+
+  test.each([0, 1, 30])('that asks for %d ms only is not hammered', async retryAfterMs => {
+    const { asked, sleeps } = await ask([throttled(retryAfterMs)]);
+    expect(asked).toMatchObject({ kind: 'interrupted', calls: 7 });
+    expect(sleeps).toEqual([50, 100, 200, 400, 800, 1_600]);
+  });
+
+  test('does not use up the quick retry', async () => {
+    const { asked } = await ask([throttled(100), new ModelCallError('timeout'), throttled(100), completion()]);
+    expect(asked).toMatchObject({ kind: 'answered', calls: 4 });
+  });
+});
+
+describe('an answer cut by length', () => {
+  test('is asked for once more with double the room', async () => {
+    const { asked, requests } = await ask([cutOff, completion()]);
+    expect(asked).toMatchObject({ kind: 'answered', answer: ANSWER, calls: 2, usage: usageOf(2), costUsd: CALL_USD * 2 });
+    expect(requests.map(({ maxCompletionTokens }) => maxCompletionTokens)).toEqual([1_200, 2_400]);
+    expect(requests[1]?.messages).toEqual(requests[0]?.messages);
+  });
+
+  test('fails when it is cut again', async () => {
+    expect((await ask([cutOff, cutOff])).asked).toMatchObject({ kind: 'failed', code: 'output_cut_off', calls: 2, usage: usageOf(2) });
+  });
+
+  test('fails as what the second answer is', async () => {
+    expect((await ask([cutOff, unfit])).asked).toMatchObject({ kind: 'failed', code: 'invalid_output', calls: 2 });
+    expect((await ask([unfit, cutOff])).asked).toMatchObject({ kind: 'failed', code: 'output_cut_off', calls: 2 });
+  });
+});
+
+describe('an answer that does not fit', () => {
+  test.each([
+    ['is not JSON', 'Sure! Here it is.', 'it is not JSON'],
+    ['is nothing', null, 'it is not JSON'],
+    ['is out of range', unfit.text, 'confidence'],
+  ])('because it %s is repaired once, by its fault', async (_, text, fault) => {
+    const { asked, requests } = await ask([completion({ text }), completion()]);
+    expect(asked).toMatchObject({ kind: 'answered', answer: ANSWER, calls: 2, usage: usageOf(2) });
+    const [, , answer, request] = requests[1]?.messages ?? [];
+    expect(answer).toEqual({ role: 'assistant', content: text ?? '' });
+    expect(request?.role).toBe('user');
+    expect(request?.content).toContain(fault);
+    expect(requests[1]?.maxCompletionTokens).toBe(1_200);
+  });
+
+  test('fails the second time', async () => {
+    expect((await ask([unfit, unfit, completion()])).asked).toMatchObject({ kind: 'failed', code: 'invalid_output', calls: 2, usage: usageOf(2) });
+  });
+});
+
+describe('what is final', () => {
+  test('is a refusal, without another call', async () => {
+    expect((await ask([completion({ text: null, refused: true })])).asked).toMatchObject({ kind: 'failed', code: 'refused', calls: 1, usage: usageOf(1) });
+  });
+
+  test('is an answer that the filter stopped, whatever came of it', async () => {
+    for (const text of [null, '{"categ']) {
+      expect((await ask([completion({ text, finishReason: 'content_filter' })])).asked).toMatchObject({ kind: 'failed', code: 'content_filter', calls: 1, usage: usageOf(1) });
+    }
+  });
+
+  test.each(codesHandledBy('settle', 'stop'))('is the failure %s, without another call', async code => {
+    const { asked } = await ask([new ModelCallError(code, { requestId: 'req-7' })]);
+    expect(asked).toEqual({ kind: 'failed', code, calls: 1, usage: usageOf(0), costUsd: 0, requestId: 'req-7' });
+  });
+
+  test('is a filter on the repair call too, with the first call paid', async () => {
+    expect((await ask([unfit, new ModelCallError('content_filter')])).asked).toMatchObject({ kind: 'failed', code: 'content_filter', calls: 2, usage: usageOf(1), costUsd: CALL_USD });
+  });
+});
+
+test('a defect of the app itself is not taken for a failure of the service', async () => {
+  await expect(ask([new TypeError('defect')])).rejects.toThrow('defect');
+});
+
+test('whatever comes, calls and usage are those of the calls made, and no more than two answers are paid', async () => {
+  const entry = fc.oneof(
+    fc.constantFrom(completion(), cutOff, unfit, completion({ refused: true, text: null })),
+    fc.constantFrom(...(Object.keys(FAILURES) as FailureCode[])).map(code => new ModelCallError(code)),
+    fc.integer({ min: 0, max: 6_000 }).map(throttled),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(entry, { minLength: 1, maxLength: 8 }), fc.double({ min: 0, max: 1, noNaN: true }), async (script, random) => {
+      const [first = completion(), ...rest] = script;
+      const { asked, requests, sleeps } = await ask([first, ...rest], random);
+      expect(asked.calls).toBe(requests.length);
+      const answers = requests.filter((_, i) => !(script[Math.min(i, script.length - 1)] instanceof Error)).length;
+      expect(asked.usage).toEqual(usageOf(answers));
+      expect(answers).toBeLessThanOrEqual(2);
+      expect(sleeps.reduce((sum, delayMs) => sum + delayMs, 0)).toBeLessThanOrEqual(5_000 * 1.2 + 1_000);
+    }),
+  );
+});

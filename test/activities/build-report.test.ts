@@ -1,0 +1,208 @@
+import { parse } from 'csv-parse/sync';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createBuildReport } from '../../src/activities/build-report.ts';
+import { streamOfUnit } from '../../src/core/batch-plan.ts';
+import type { ReportInput, RunSummary, StreamEnd } from '../../src/core/contracts.ts';
+import { contentOf } from '../../src/core/issues.ts';
+import type { LedgerRow } from '../../src/core/ledger.ts';
+import type { Report, ResultLine } from '../../src/core/report.ts';
+import { createIssuePages } from '../../src/services/issue-pages.ts';
+import { placeIssues } from '../../src/services/issue-source.ts';
+import { createResultsStore } from '../../src/services/results.ts';
+import { runActivity, thrownBy } from '../helpers/activities.ts';
+import { issue, ledgerFacts, reportInput, settledRow } from '../helpers/factories.ts';
+import { createMemoryBlobs, createMemoryLedger } from '../helpers/memory-stores.ts';
+
+const DRAINED: StreamEnd = { kind: 'drained', code: null };
+
+/** Issues by their content; equal numbers are equal issues with ids of their own. */
+const issuesOf = (contents: readonly number[]) => contents.map((content, n) => issue({ id: `A-${n}`, title: `Title ${content}` }));
+
+interface Run {
+  readonly contents: readonly number[];
+  /** By index. */
+  readonly rows: readonly (LedgerRow | null)[];
+  readonly batchSize?: number;
+  readonly ends?: readonly StreamEnd[];
+}
+
+/** Stores a run and folds it. */
+async function fold({ contents, rows, batchSize = 20, ends = [DRAINED] }: Run, changes: Partial<ReportInput> = {}) {
+  const blobs = createMemoryBlobs();
+  const ledger = createMemoryLedger();
+  const pages = createIssuePages(blobs);
+  const results = createResultsStore(blobs);
+  const finished: [string, RunSummary | null][] = [];
+  const runs = { finish: async (runId: string, summary: RunSummary | null) => void finished.push([runId, summary]) };
+  async function* each() {
+    yield* issuesOf(contents);
+  }
+  const { units } = contents.length > 0 ? await pages.write('run-1', placeIssues(each(), contentOf, null)) : { units: 0 };
+  for (const [index, row] of rows.entries()) if (row) await ledger.write('run-1', index, row, null);
+  const loaded = { layout: { units, batchSize, streams: ends.length }, ends: [...ends], deferrals: 7 };
+  const handler = createBuildReport({ pages, ledger, results, runs });
+  const input = reportInput({ loaded, ...changes });
+  const summary = await runActivity<RunSummary>(handler, input);
+  const again = await runActivity<RunSummary>(handler, input);
+  expect(again).toEqual(summary);
+  expect(finished).toEqual(Array(2).fill(['run-1', summary]));
+  const report = JSON.parse(String(await results.readReport('run-1'))) as Report;
+  return { summary, report, lines: await Array.fromAsync(results.lines('run-1')), csv: String(await results.read('run-1', 'csv')) };
+}
+
+const ends = (lines: readonly ResultLine[]) => lines.map(({ outcome, code }) => [outcome, code]);
+
+describe('the report of a run', () => {
+  test('has every kind of end, in input order', async () => {
+    const rows: (LedgerRow | null)[] = [
+      settledRow(),
+      settledRow({ outcome: 'failed', code: 'refused', answer: null, possiblyPaidTwice: true }),
+      settledRow({ outcome: 'skipped', code: 'empty_issue', answer: null, latencyMs: null, calls: 0 }),
+      { state: 'unknown', ...ledgerFacts({ failedAttempts: 1 }), code: 'timeout' },
+      { state: 'released', ...ledgerFacts(), code: 'rate_limited' },
+      null,
+    ];
+    const { summary, report, lines, csv } = await fold({ contents: [0, 1, 2, 3, 4, 5], rows, ends: [{ kind: 'deadline', code: null }] });
+    expect(ends(lines)).toEqual([
+      ['succeeded', null],
+      ['failed', 'refused'],
+      ['skipped', 'empty_issue'],
+      ['failed', 'timeout'],
+      ['not_started', 'deadline'],
+      ['not_started', 'deadline'],
+    ]);
+    expect(summary).toMatchObject({ status: 'completed', total: 6, succeeded: 1, failed: 2, skipped: 1, notStarted: 2, calls: 4, possiblyPaidTwice: 1, deferrals: 7 });
+    expect(lines[0]).toEqual({
+      index: 0,
+      id: 'A-0',
+      title: 'Title 0',
+      outcome: 'succeeded',
+      code: null,
+      coalescedWith: null,
+      cached: false,
+      answer: { category: 'bug', priority: 'high' },
+      latencyMs: 1_500,
+      ...ledgerFacts(),
+    });
+    expect(report).toMatchObject({ ...summary, deployment: 'gpt-4o-mini', table: { counts: { bug: { high: 1 } } } });
+    expect(report.errors.map(({ code, count }) => [code, count])).toEqual([
+      ['deadline', 2],
+      ['empty_issue', 1],
+      ['refused', 1],
+      ['timeout', 1],
+    ]);
+    expect(csv.split('\n')[1]).toBe('0,A-0,Title 0,succeeded,,,1500,100,10,0.001,bug,high,,,,,,,');
+  });
+
+  test('gives copies the end of the first, and nothing of its costs', async () => {
+    const { lines, summary } = await fold({
+      contents: [0, 1, 0, 2, 1, 0],
+      rows: [settledRow(), settledRow({ outcome: 'failed', code: 'content_filter', answer: null }), null, settledRow({ outcome: 'skipped', code: 'empty_issue', answer: null })],
+    });
+    expect(lines.map(({ id, title, outcome, coalescedWith, calls }) => [id, title, outcome, coalescedWith, calls])).toEqual([
+      ['A-0', 'Title 0', 'succeeded', null, 1],
+      ['A-1', 'Title 1', 'failed', null, 1],
+      ['A-2', 'Title 0', 'succeeded', 'A-0', 0],
+      ['A-3', 'Title 2', 'skipped', null, 1],
+      ['A-4', 'Title 1', 'failed', 'A-1', 0],
+      ['A-5', 'Title 0', 'succeeded', 'A-0', 0],
+    ]);
+    expect(lines[2]).toMatchObject({ answer: lines[0]?.answer, latencyMs: null, costUsd: 0, possiblyPaidTwice: false });
+    expect(summary).toMatchObject({ total: 6, succeeded: 3, failed: 2, skipped: 1, coalesced: 2, calls: 3, costUsd: 0.003 });
+  });
+
+  test('gives each issue the end of its own stream', async () => {
+    const { lines } = await fold({
+      contents: [0, 1, 2, 3, 4, 5, 6, 7],
+      rows: [settledRow()],
+      batchSize: 2,
+      ends: [DRAINED, { kind: 'died', code: null }, { kind: 'fatal', code: 'unauthorized' }],
+    });
+    const [fatal, died] = [['not_started', 'fatal'], ['failed', 'stream_failed']];
+    expect(ends(lines)).toEqual([['succeeded', null], ['failed', 'activity_failed'], died, died, fatal, fatal, ['failed', 'activity_failed'], ['failed', 'activity_failed']]);
+  });
+
+  test('counts units, not issues, to find the stream', async () => {
+    const { lines } = await fold({ contents: [0, 0, 0, 1], rows: [settledRow()], batchSize: 1, ends: [DRAINED, { kind: 'fatal', code: null }] });
+    expect(ends(lines)).toEqual([...Array(3).fill(['succeeded', null]), ['not_started', 'fatal']]);
+  });
+
+  test('keeps what a stream that died had settled, and takes a missing end for a death', async () => {
+    const { lines } = await fold({ contents: [0, 1, 2], rows: [settledRow(), null, settledRow()], batchSize: 1, ends: [{ kind: 'died', code: null }] }, {
+      loaded: { layout: { units: 3, batchSize: 1, streams: 3 }, ends: [{ kind: 'died', code: null }], deferrals: 0 },
+    });
+    expect(ends(lines)).toEqual([['succeeded', null], ['failed', 'stream_failed'], ['succeeded', null]]);
+  });
+
+  test('is written as failed, with nothing in it, when the issues could not be loaded', async () => {
+    const { summary, report, lines, csv } = await fold({ contents: [], rows: [] }, { loaded: null });
+    expect(summary).toMatchObject({ status: 'failed', total: 0, succeeded: 0, failed: 0, costUsd: 0 });
+    expect(report.errors).toEqual([]);
+    expect(lines).toEqual([]);
+    expect(csv).toMatch(/^index,id,title,.*,category,priority,.*\n$/);
+  });
+
+  test('has no cost once an answer has none', async () => {
+    const { summary } = await fold({ contents: [0, 1], rows: [settledRow({ costUsd: null }), settledRow()] });
+    expect(summary).toMatchObject({ costUsd: null, tokens: { promptTokens: 200, totalTokens: 220 } });
+  });
+
+  test('is not written by halves: when the ledger fails, the run has no summary', async () => {
+    const finished: unknown[] = [];
+    const blobs = createMemoryBlobs();
+    const handler = createBuildReport({
+      pages: { all: () => issuesWithSecret() },
+      ledger: { openReader: () => () => Promise.reject(Object.assign(new Error('secret'), { name: 'RestError', statusCode: 503 })) },
+      results: createResultsStore(blobs),
+      runs: { finish: async runId => void finished.push(runId) },
+    });
+    async function* issuesWithSecret() {
+      yield { index: 0, sameAs: null, copies: 0, issue: issue({ title: 'secret' }) };
+    }
+    expect((await thrownBy(runActivity(handler, reportInput()))).message).toBe('buildReport failed: RestError 503');
+    expect(finished).toEqual([]);
+    expect([...blobs.content.keys()]).toEqual([]);
+  });
+});
+
+const row = fc.oneof(
+  fc.constant(null),
+  fc.constant(settledRow()),
+  fc.constant(settledRow({ outcome: 'failed', code: 'timeout', answer: null, latencyMs: null, calls: 3 })),
+  fc.constant(settledRow({ outcome: 'skipped', code: 'empty_issue', answer: null, calls: 0, costUsd: 0 })),
+  fc.constant<LedgerRow>({ state: 'unknown', ...ledgerFacts({ failedAttempts: 2 }), code: 'timeout' }),
+  fc.constant<LedgerRow>({ state: 'claimed', ...ledgerFacts({ calls: 0 }), workerId: 'w', untilMs: 0 }),
+);
+const end = fc.constantFrom<StreamEnd>(DRAINED, { kind: 'deadline', code: null }, { kind: 'fatal', code: 'forbidden' }, { kind: 'died', code: null });
+
+test('whatever a run came to, its totals are those of its rows and of its ledger', async () => {
+  const run = fc.record({
+    contents: fc.array(fc.nat(12), { minLength: 1, maxLength: 40 }),
+    rows: fc.array(row, { minLength: 40, maxLength: 40 }),
+    batchSize: fc.integer({ min: 1, max: 5 }),
+    ends: fc.array(end, { minLength: 1, maxLength: 4 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(run, async given => {
+      const firsts = given.contents.flatMap((content, index) => (given.contents.indexOf(content) === index ? [index] : []));
+      const rows = given.rows.map((each, index) => (firsts.includes(index) ? each : null));
+      const { summary, lines, csv } = await fold({ ...given, rows });
+      const counted = (outcome: string) => lines.filter(line => line.outcome === outcome).length;
+      expect(lines.map(({ id }) => id)).toEqual(issuesOf(given.contents).map(({ id }) => id));
+      expect(parse(csv)).toHaveLength(lines.length + 1);
+      expect(summary.total).toBe(given.contents.length);
+      expect(summary.succeeded + summary.failed + summary.skipped + summary.notStarted).toBe(summary.total);
+      expect([summary.succeeded, summary.failed, summary.skipped, summary.notStarted]).toEqual(['succeeded', 'failed', 'skipped', 'not_started'].map(counted));
+      const present = rows.slice(0, given.contents.length).filter(each => each !== null);
+      expect(summary.calls).toBe(present.reduce((sum, { calls }) => sum + calls, 0));
+      expect(summary.tokens.promptTokens).toBe(present.reduce((sum, { usage }) => sum + usage.promptTokens, 0));
+      for (const [unit, index] of firsts.entries()) {
+        if (rows[index]) continue;
+        const { kind } = given.ends[streamOfUnit({ units: firsts.length, batchSize: given.batchSize, streams: given.ends.length }, unit)] ?? DRAINED;
+        expect(lines[index]?.outcome).toBe(kind === 'deadline' || kind === 'fatal' ? 'not_started' : 'failed');
+      }
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -1,0 +1,105 @@
+import { PassThrough } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { createProgressView } from '../../cli/progress-view.ts';
+import { statusOf, THREE_LINES } from '../helpers/fake-app.ts';
+import { unsuccessful } from '../helpers/factories.ts';
+
+const LINES = [...THREE_LINES, unsuccessful('failed', 'timeout'), unsuccessful('skipped', 'empty_issue')];
+const after = (done: number) => statusOf('run-1', LINES, done, done === LINES.length ? 'completed' : undefined);
+
+function lineHarness(issues: number | null = 5) {
+  const lines: string[] = [];
+  let nowMs = 0;
+  const view = createProgressView({
+    terminal: { barStream: null, err: line => lines.push(line) },
+    nowMs: () => nowMs,
+    issues,
+  });
+  return { view, lines, at: (ms: number) => (nowMs = ms) };
+}
+
+describe('without a terminal', () => {
+  it('writes a line at first, every 10 s, and at the end', () => {
+    const { view, lines, at } = lineHarness();
+    for (const [second, done] of [[0, 0], [2, 1], [9.9, 2], [10, 2], [12, 3], [14, 5]] as const) {
+      at(second * 1_000);
+      view.update(after(done));
+    }
+    view.stop();
+    expect(lines).toEqual([
+      '0/5 | 0 succeeded, 0 failed',
+      '2/5 | 0.20/s (12/min) | ETA 15.0 s | 2 succeeded, 0 failed',
+      '5/5 | 3 succeeded, 1 failed | 1 skipped',
+    ]);
+  });
+
+  it('does not say the same twice', () => {
+    const { view, lines, at } = lineHarness();
+    view.update(after(5));
+    at(60_000);
+    view.update(after(5));
+    view.stop();
+    expect(lines).toHaveLength(1);
+  });
+
+  it('says a note once, and again when it comes back', () => {
+    const { view, lines } = lineHarness();
+    for (const note of ['no answer', 'no answer', '', 'no answer', '']) view.note(note);
+    expect(lines).toEqual(['no answer', 'no answer']);
+  });
+
+  it('says what it does when it is not counting issues', () => {
+    const { view, lines, at } = lineHarness(null);
+    const { progress } = after(0);
+    view.update({ progress: { ...progress, total: 0 }, phase: 'loading' });
+    at(10_000);
+    view.update({ progress: { ...progress, total: 5, done: 5 }, phase: 'reporting' });
+    expect(lines).toEqual(['0/? | reading the issues | 0 succeeded, 0 failed', '5/5 | writing the report | 0 succeeded, 0 failed']);
+  });
+});
+
+/** A stream that looks like a terminal of some width and keeps what is written. */
+function fakeTerminal(columns: number) {
+  let written = '';
+  const stream = Object.assign(new PassThrough(), { isTTY: true, columns, rows: 24 });
+  stream.on('data', chunk => {
+    written += chunk;
+  });
+  return { stream: stream as unknown as NodeJS.WriteStream, written: () => stripVTControlCharacters(written), raw: () => written };
+}
+
+describe('on a terminal', () => {
+  it('draws a bar with figures, and leaves the last state', () => {
+    const { stream, written } = fakeTerminal(100);
+    const view = createProgressView({ terminal: { barStream: stream, err: () => {} }, nowMs: () => 0, issues: 5 });
+    view.update(after(2));
+    view.update(after(5));
+    view.stop();
+    expect(written()).toContain('░░░░░');
+    const last = written().slice(written().lastIndexOf('░') + 1);
+    expect(last).toMatch(/█+ 5\/5 \| 3 succeeded, 1 failed \| 1 skipped\s*$/);
+  });
+
+  it('shows the cursor again', () => {
+    const { stream, raw } = fakeTerminal(100);
+    const view = createProgressView({ terminal: { barStream: stream, err: () => {} }, nowMs: () => 0, issues: null });
+    view.stop();
+    expect(raw().lastIndexOf('\u001b[?25h')).toBeGreaterThan(raw().lastIndexOf('\u001b[?25l'));
+  });
+
+  it('shows a note in place of the figures, and takes it back', () => {
+    const { stream, written } = fakeTerminal(60);
+    const view = createProgressView({ terminal: { barStream: stream, err: () => {} }, nowMs: () => 0, issues: 5 });
+    view.update(after(2));
+    view.note('no answer');
+    view.stop();
+    expect(written()).toMatch(/no answer\s*$/);
+    const again = createProgressView({ terminal: { barStream: stream, err: () => {} }, nowMs: () => 0, issues: 5 });
+    again.update(after(2));
+    again.note('no answer');
+    again.note('');
+    again.stop();
+    expect(written()).toMatch(/2\/5 \| 2 succeeded, 0 failed\s*$/);
+  });
+});

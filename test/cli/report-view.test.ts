@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { reportView } from '../../cli/report-view.ts';
+import type { Report, ResultLine } from '../../src/core/report.ts';
+import { reportOf, THREE_LINES } from '../helpers/fake-app.ts';
+import { resultLine, unsuccessful } from '../helpers/factories.ts';
+
+const CATEGORIES = ['bug', 'crash', 'performance', 'security', 'feature_request', 'question', 'documentation', 'task', 'other'];
+const PRIORITIES = ['critical', 'high', 'medium', 'low'];
+
+function view(report: Report, isSimulated: boolean | null = false): string {
+  return reportView(report, { isSimulated });
+}
+
+const viewOf = (lines: readonly ResultLine[], changes: Partial<Report> = {}) => view({ ...reportOf(lines), ...changes });
+const headlineOf = (lines: readonly ResultLine[], changes: Partial<Report> = {}) => viewOf(lines, changes).split('\n', 1)[0];
+const answered = (category: string, priority: string) => resultLine({ answer: { category, priority } });
+
+/** The table's rows as cells, header first. */
+function tableOf(text: string): string[][] {
+  const [, table = ''] = text.split('\n\n');
+  return table.split('\n').map(line => line.split(/ {2,}/));
+}
+
+describe('headline', () => {
+  it('says that all is well', () => {
+    expect(headlineOf(THREE_LINES)).toBe('All 3 issues succeeded in 1 min 30 s.');
+    expect(headlineOf([resultLine()])).toBe('All 1 issue succeeded in 1 min 30 s.');
+  });
+
+  it('names what did not succeed, and only that', () => {
+    const lines = [...THREE_LINES, unsuccessful('failed', 'timeout'), unsuccessful('skipped', 'empty_issue')];
+    expect(headlineOf(lines)).toBe('3 of 5 issues succeeded in 1 min 30 s; 1 failed, 1 skipped.');
+  });
+
+  it('leads with an early stop', () => {
+    const lines = [unsuccessful('failed', 'unauthorized'), unsuccessful('not_started', 'fatal'), unsuccessful('not_started', 'fatal')];
+    expect(headlineOf(lines)).toBe('The run stopped early. 0 of 3 issues succeeded in 1 min 30 s; 1 failed, 2 not started.');
+  });
+
+  it('says that there was nothing to analyse when the issues could not be read', () => {
+    expect(headlineOf([], { status: 'failed' })).toBe('The run failed: its issues could not be read.');
+  });
+});
+
+describe('table', () => {
+  it('has priorities from critical to low, the largest category first, and sums that add up', () => {
+    const text = viewOf([answered('question', 'low'), answered('bug', 'low'), answered('bug', 'critical'), answered('bug', 'high')]);
+    expect(tableOf(text)).toEqual([
+      ['category / priority', 'critical', 'high', 'medium', 'low', 'sum'],
+      ['bug', '1', '1', '-', '1', '3'],
+      ['question', '-', '-', '-', '1', '1'],
+      ['sum', '1', '1', '-', '2', '4'],
+    ]);
+  });
+
+  it('keeps values that the analysis does not know', () => {
+    const text = viewOf([answered('mystery', 'urgent')], { analysis: 'someone_elses' });
+    expect(tableOf(text)).toEqual([['category / priority', 'urgent', 'sum'], ['mystery', '1', '1'], ['sum', '1', '1']]);
+  });
+
+  it('is left out without a success', () => {
+    expect(viewOf([unsuccessful('failed', 'timeout')])).not.toContain('category');
+  });
+
+  it('adds up for any answers', () => {
+    const anyAnswer = fc.tuple(fc.constantFrom(...CATEGORIES), fc.constantFrom(...PRIORITIES));
+    fc.assert(
+      fc.property(fc.array(anyAnswer, { minLength: 1, maxLength: 60 }), answers => {
+        const [head = [], ...rows] = tableOf(viewOf(answers.map(([category, priority]) => answered(category, priority))));
+        const sums = rows.pop() ?? [];
+        const count = (cell: string | undefined) => (cell === '-' ? 0 : Number(cell));
+        for (const [column] of head.entries()) {
+          if (column > 0) expect(count(sums[column])).toBe(rows.reduce((sum, row) => sum + count(row[column]), 0));
+        }
+        expect(count(sums.at(-1))).toBe(answers.length);
+        const rowSums = rows.map(row => count(row.at(-1)));
+        expect(rowSums).toEqual(rowSums.toSorted((a, b) => b - a));
+      }),
+    );
+  });
+});
+
+describe('figures', () => {
+  const lineOf = (name: string, text: string) => text.split('\n').find(line => line.startsWith(name));
+
+  it('shows latencies, throughput and tokens', () => {
+    const latencyMs = { mean: 500, p50: 410, p95: 918, p99: 1_300, max: 2_000 };
+    const tokens = { promptTokens: 30_852, cachedTokens: 1_024, completionTokens: 6_318, totalTokens: 37_170 };
+    const text = viewOf(THREE_LINES, { latencyMs, tokens, durationMs: 1_000 });
+    expect(lineOf('Latency', text)).toMatch(/p50 410 ms, p95 918 ms, p99 1.3 s, longest 2.0 s$/);
+    expect(lineOf('Throughput', text)).toMatch(/3.0\/s \(180\/min\), up to 10 calls at a time$/);
+    expect(lineOf('Tokens', text)).toMatch(/30,852 prompt \(1,024 of them cached\) \+ 6,318 completion = 37,170$/);
+  });
+
+  it('counts in the throughput only what was started', () => {
+    const text = viewOf([...THREE_LINES, unsuccessful('not_started', 'deadline')], { durationMs: 1_000 });
+    expect(lineOf('Throughput', text)).toContain('3.0/s');
+  });
+
+  it('leaves out latency and throughput where there are none', () => {
+    const text = viewOf([unsuccessful('not_started', 'deadline')]);
+    expect(lineOf('Latency', text)).toBeUndefined();
+    expect(lineOf('Throughput', text)).toBeUndefined();
+  });
+
+  it('says when nothing was billed, and when the price is not known', () => {
+    const report = reportOf(THREE_LINES);
+    expect(lineOf('Cost', view(report, true))).toMatch(/\$0.0030 by list price; simulated, nothing was billed$/);
+    expect(lineOf('Cost', view(report, null))).toMatch(/\$0.0030 by list price$/);
+    expect(lineOf('Cost', view({ ...report, costUsd: null, deployment: 'ours' }))).toMatch(/price of ours unknown$/);
+  });
+
+  it('says what was saved and what was put back, only if something was', () => {
+    expect(lineOf('Calls', viewOf(THREE_LINES))).toMatch(/ 3$/);
+    const changes = { coalesced: 2, cached: 1_000, deferrals: 7 };
+    const expected = /3, 2 answered by the call of an equal issue, 1,000 from the cache, 7 times put back because the service was busy$/;
+    expect(lineOf('Calls', viewOf(THREE_LINES, changes))).toMatch(expected);
+  });
+
+  it('warns of what may have been paid twice', () => {
+    expect(viewOf(THREE_LINES)).not.toContain('paid twice');
+    expect(lineOf('Perhaps paid twice', viewOf(THREE_LINES, { possiblyPaidTwice: 2 }))).toContain('2 issues');
+  });
+});
+
+describe('errors', () => {
+  it('shows code, outcome, count, examples and advice', () => {
+    const lines = Array.from({ length: 7 }, (_, i) => unsuccessful('failed', 'content_filter', `K-${i}`));
+    const text = viewOf([...lines, unsuccessful('skipped', 'empty_issue', 'E-1')]);
+    expect(text).toContain('  content_filter: 7 failed (K-0, K-1, K-2, K-3, K-4, ...)\n    The service\'s content filter');
+    expect(text).toContain('  empty_issue: 1 skipped (E-1)\n');
+  });
+
+  it('shows nothing where nothing went wrong', () => {
+    expect(viewOf(THREE_LINES)).not.toContain('did not succeed');
+  });
+
+  it('shows a code without advice in one line', () => {
+    expect(viewOf([unsuccessful('failed', 'brand_new', 'K-1')]).split('\n').at(-1)).toBe('  brand_new: 1 failed (K-1)');
+  });
+});
+
+it('is plain text unless painted', () => {
+  const report = reportOf([...THREE_LINES, unsuccessful('failed', 'timeout')]);
+  const isPlain = (text: string) => [...text].every(character => character === '\n' || character >= ' ');
+  expect(isPlain(view(report))).toBe(true);
+  const painted = reportView(report, { isSimulated: false, paint: (style, text) => `<${style}>${text}</${style}>` });
+  expect(painted).toMatch(/^<yellow>3 of 4 issues succeeded/);
+  expect(painted.replaceAll(/<\/?\w+>/g, '').split('\n').length).toBe(view(report).split('\n').length);
+});

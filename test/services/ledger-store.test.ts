@@ -1,0 +1,141 @@
+import { describe, expect, test } from 'vitest';
+import type { LedgerRow } from '../../src/core/ledger.ts';
+import { createLedgerStore } from '../../src/services/ledger-store.ts';
+import { ledgerFacts, settledRow } from '../helpers/factories.ts';
+import { createMemoryLedger } from '../helpers/memory-stores.ts';
+import { ownStorage } from '../helpers/test-storage.ts';
+
+const claimed: LedgerRow = { state: 'claimed', ...ledgerFacts(), workerId: 'host:1:a', untilMs: 5_000 };
+const released: LedgerRow = { state: 'released', ...ledgerFacts({ costUsd: null }), code: 'rate_limited' };
+const unknown: LedgerRow = { state: 'unknown', ...ledgerFacts({ failedAttempts: 2 }), code: 'timeout' };
+
+/**
+ * As JSON its 32,000th code unit is the first half of a pair. It is short, because the storage emulator breaks
+ * characters where it reads a long request piece by piece.
+ */
+const PAIR_ACROSS = `${'x'.repeat(31_998)}${'😀'.repeat(20)}`;
+
+describe.each([
+  ['in one table', () => createLedgerStore(ownStorage(), 1)],
+  ['in 16 tables', () => createLedgerStore(ownStorage(), 16)],
+  ['in memory, for other tests', createMemoryLedger],
+])('the ledger %s', (_, createLedger) => {
+  test('has no row of an issue that nobody came to, and takes the first one', async () => {
+    const ledger = createLedger();
+    expect(await ledger.read('run', 3)).toBeNull();
+    const etag = await ledger.write('run', 3, claimed, null);
+    expect(etag).toEqual(expect.any(String));
+    expect(await ledger.read('run', 3)).toEqual({ row: claimed, etag });
+    expect(await ledger.read('run', 4)).toBeNull();
+    expect(await ledger.read('other', 3)).toBeNull();
+  });
+
+  test('lets one of two insert', async () => {
+    const ledger = createLedger();
+    const tags = await Promise.all([ledger.write('run', 0, claimed, null), ledger.write('run', 0, released, null)]);
+    expect(tags.filter(tag => tag !== null)).toHaveLength(1);
+    expect((await ledger.read('run', 0))?.row).toEqual(tags[0] ? claimed : released);
+    expect(await ledger.write('run', 0, unknown, null)).toBeNull();
+  });
+
+  test('replaces a row by its tag, and by no older one', async () => {
+    const ledger = createLedger();
+    const first = await ledger.write('run', 0, claimed, null);
+    const second = await ledger.write('run', 0, released, first);
+    expect(second).not.toBe(first);
+    expect(await ledger.write('run', 0, unknown, first)).toBeNull();
+    expect(await ledger.read('run', 0)).toEqual({ row: released, etag: second });
+    const third = await ledger.write('run', 0, settledRow(), second);
+    expect(await ledger.read('run', 0)).toEqual({ row: settledRow(), etag: third });
+  });
+
+  test.each([
+    ['short', { a: 1, b: [null, 'ä'] }],
+    ['of one chunk and a little more', { text: 'x'.repeat(32_000) }],
+    ['of three chunks', { text: 'x'.repeat(70_000) }],
+    ['with a pair of code units across the end of a chunk', PAIR_ACROSS],
+    ['with a pair just before the end of a chunk', `x${PAIR_ACROSS}`],
+    ['with halves of pairs', { text: '\ud83d'.repeat(9_000), other: '\ude00'.repeat(9_000) }],
+    ['null', null],
+  ])('gives an answer back equal that is %s', async (_, answer) => {
+    const ledger = createLedger();
+    await ledger.write('run', 0, settledRow({ answer }), null);
+    expect((await ledger.read('run', 0))?.row).toEqual(settledRow({ answer }));
+    expect(await ledger.openReader('run')(0)).toEqual(settledRow({ answer }));
+  });
+
+  test('keeps nothing of a longer answer that is replaced', async () => {
+    const ledger = createLedger();
+    const etag = await ledger.write('run', 0, settledRow({ answer: 'x'.repeat(70_000) }), null);
+    await ledger.write('run', 0, settledRow({ answer: 'short' }), etag);
+    expect((await ledger.read('run', 0))?.row).toEqual(settledRow({ answer: 'short' }));
+  });
+
+  test('is read by ascending index, with null for every gap, and for one run alone', async () => {
+    const ledger = createLedger();
+    const present = [0, 1, 5, 16, 17, 33, 40];
+    for (const index of present) await ledger.write('run', index, settledRow({ latencyMs: index }), null);
+    await ledger.write('run-2', 2, settledRow(), null);
+    const rowAt = ledger.openReader('run');
+    const found: unknown[] = [];
+    for (let index = 0; index < 50; index++) {
+      const row = await rowAt(index);
+      if (row) found.push([index, row.state === 'settled' && row.latencyMs]);
+    }
+    expect(found).toEqual(present.map(index => [index, index]));
+    expect(await ledger.openReader('nobody')(0)).toBeNull();
+  });
+
+  test('may be read with leaps', async () => {
+    const ledger = createLedger();
+    for (let index = 0; index < 40; index++) await ledger.write('run', index, settledRow({ latencyMs: index }), null);
+    const rowAt = ledger.openReader('run');
+    for (const index of [7, 23, 39]) expect(await rowAt(index)).toMatchObject({ latencyMs: index });
+  });
+});
+
+describe('the ledger in Table storage', () => {
+  test('is read beyond the 1,000 rows of one page', async () => {
+    const storage = ownStorage();
+    const ledger = createLedgerStore(storage, 1);
+    await ledger.read('run', 0);
+    const { state, ...rest } = settledRow();
+    const entities = Array.from({ length: 1_100 }, (_, index) => ({
+      partitionKey: 'run',
+      rowKey: String(index).padStart(8, '0'),
+      state,
+      row: JSON.stringify({ state, ...rest, latencyMs: index, answer: null }),
+    }));
+    for (let at = 0; at < entities.length; at += 100) {
+      await storage.table('FanfoldLedger0').submitTransaction(entities.slice(at, at + 100).map(entity => ['create', entity]));
+    }
+    const rowAt = ledger.openReader('run');
+    const latencies: unknown[] = [];
+    for (let index = 0; index < 1_101; index++) latencies.push((await rowAt(index))?.state === 'settled');
+    expect(latencies.lastIndexOf(true)).toBe(1_099);
+    expect(latencies.filter(Boolean)).toHaveLength(1_100);
+  });
+
+  test('spreads issues over its tables by number, and shows state, outcome and code as columns', async () => {
+    const storage = ownStorage();
+    const ledger = createLedgerStore(storage, 4);
+    await ledger.write('run', 5, settledRow({ outcome: 'failed', code: 'refused', answer: null }), null);
+    await ledger.write('run', 6, claimed, null);
+    const columnsOf = async (table: number, rowKey: string) => storage.table(`FanfoldLedger${table}`).getEntity('run', rowKey);
+    expect(await columnsOf(1, '00000005')).toMatchObject({ state: 'settled', outcome: 'failed', code: 'refused' });
+    expect(await columnsOf(2, '00000006')).toMatchObject({ state: 'claimed', outcome: '', code: '' });
+  });
+
+  test('stores whole characters in each property of an answer', async () => {
+    const storage = ownStorage();
+    await createLedgerStore(storage, 1).write('run', 0, settledRow({ answer: PAIR_ACROSS }), null);
+    const entity = await storage.table('FanfoldLedger0').getEntity<Record<string, unknown>>('run', '00000000');
+    const chunks = Object.entries(entity).flatMap(([name, value]) => (/^answer\d+$/.test(name) ? [String(value)] : []));
+    expect(chunks.map(chunk => chunk.isWellFormed() && chunk.length)).toEqual([31_999, 41]);
+  });
+
+  test('throws what storage answers beside conflicts', async () => {
+    await expect(createLedgerStore(ownStorage(), 1).write('run/1', 0, claimed, null)).rejects.toThrow();
+    await expect(createLedgerStore(ownStorage(), 1).write('run', 0, claimed, 'no tag')).rejects.toThrow();
+  });
+});
