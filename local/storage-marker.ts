@@ -24,7 +24,9 @@ export async function checkStorageMarker(
   stateFile: string,
   connectionString: string,
 ): Promise<void> {
-  const container = BlobServiceClient.fromConnectionString(connectionString, { retryOptions: RETRY_OPTIONS }).getContainerClient(CONTAINER);
+  const container = BlobServiceClient.fromConnectionString(connectionString, {
+    retryOptions: RETRY_OPTIONS,
+  }).getContainerClient(CONTAINER);
   const expected = store.getMeta(META_KEY);
   if (expected === undefined) {
     const marker = randomUUID();

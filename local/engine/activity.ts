@@ -1,6 +1,6 @@
 import { EventType, eventBase, type HistoryEvent } from './history.ts';
 import { activityFailure, activityResult, activityTrigger } from './payloads.ts';
-import { type EngineServices, invokeSafely, isRegistered } from './services.ts';
+import { type EngineServices, invokeSafely } from './services.ts';
 import type { ActivityTask } from './store.ts';
 import type { InvocationOutcome } from './worker.ts';
 
@@ -15,8 +15,8 @@ export async function runActivity(
   functionTimeoutMs: number,
   task: ActivityTask,
 ): Promise<boolean> {
-  const { store, worker, clock } = services;
-  const outcome = isRegistered(worker, 'activity', task.name)
+  const { store, clock, isRegistered } = services;
+  const outcome = isRegistered('activity', task.name)
     ? await invokeWithin(services, functionTimeoutMs, task)
     : ({ kind: 'threw', message: `The app does not register an activity '${task.name}'`, stack: '' } as const);
   return store.completeActivity(task, endEvent(task, outcome, clock.nowMs()));

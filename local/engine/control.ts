@@ -1,7 +1,7 @@
 import { type ControlResult, type Engine, type InstanceRecord, StartRefusedError } from './api.ts';
 import { executionStarted, newId } from './episode-commit.ts';
 import { EventType, eventBase, type HistoryEvent } from './history.ts';
-import { type EngineServices, isRegistered } from './services.ts';
+import type { EngineServices } from './services.ts';
 import { isFinished, type StoredInstance } from './store.ts';
 
 const LONGEST_INSTANCE_ID = 256;
@@ -74,11 +74,11 @@ function requireJson(what: string, json: string): void {
 }
 
 function newInstance(
-  { store, worker, clock }: EngineServices,
+  { store, worker, clock, isRegistered }: EngineServices,
   { name, instanceId, version = '', inputJson }: Parameters<Engine['startInstance']>[0],
 ): StoredInstance {
   requireJson('Input', inputJson);
-  if (!isRegistered(worker, 'orchestrator', name)) {
+  if (!isRegistered('orchestrator', name)) {
     const known = worker.functions.filter(({ kind }) => kind === 'orchestrator').map(info => info.name);
     throw new StartRefusedError(
       'unknown_function',

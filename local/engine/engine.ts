@@ -3,10 +3,10 @@ import { createControl } from './control.ts';
 import { createDispatcher, type EngineLimits } from './dispatcher.ts';
 import { DEFAULT_PAYLOAD_SETTINGS, type PayloadSettings } from './payloads.ts';
 import { createPump } from './pump.ts';
-import type { EngineServices } from './services.ts';
+import { createFunctionLookup, type EngineServices } from './services.ts';
 
 /** What an engine is made of. */
-export interface EngineOptions extends Omit<EngineServices, 'settings'> {
+export interface EngineOptions extends Omit<EngineServices, 'settings' | 'isRegistered'> {
   readonly limits: EngineLimits;
   /** Default: the real host's on Azure Storage. */
   readonly settings?: Partial<PayloadSettings>;
@@ -47,7 +47,11 @@ function throwUncaught(error: unknown): void {
  */
 export function createEngine(options: EngineOptions): DurableEngine {
   const { limits, onFatal = throwUncaught, ...given } = options;
-  const services: EngineServices = { ...given, settings: { ...DEFAULT_PAYLOAD_SETTINGS, ...options.settings } };
+  const services: EngineServices = {
+    ...given,
+    settings: { ...DEFAULT_PAYLOAD_SETTINGS, ...options.settings },
+    isRegistered: createFunctionLookup(options.worker),
+  };
   const dispatcher = createDispatcher(services, limits);
   const pump = createPump(services, dispatcher, onFatal);
   const control = createControl(services, instanceId => {

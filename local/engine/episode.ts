@@ -2,7 +2,7 @@ import { executionStarted, type Generation, newId, toCommit, toJson } from './ep
 import { EventType, type ExecutionStarted, eventBase, type HistoryEvent } from './history.ts';
 import { appendToHistory, eventsToJson, type HistoryCache, type LoadedHistory } from './history-cache.ts';
 import { orchestratorTrigger, readTurn } from './payloads.ts';
-import { type EngineServices, invokeSafely, isRegistered } from './services.ts';
+import { type EngineServices, invokeSafely } from './services.ts';
 import { type Outcome, type Replay, replay } from './shim.ts';
 import { isFinished, type Message, type StoredInstance } from './store.ts';
 
@@ -106,9 +106,9 @@ async function runGeneration(
   services: EngineServices,
   { instance, startedEvent, past, fresh }: LoadedGeneration,
 ): Promise<{ readonly replay: Replay; readonly customStatusJson: string | null }> {
-  const { worker, settings, log } = services;
+  const { worker, settings, log, isRegistered } = services;
   const { name, instanceId, executionId, parentInstanceId } = instance;
-  if (!isRegistered(worker, 'orchestrator', name)) {
+  if (!isRegistered('orchestrator', name)) {
     const reason = `Orchestrator function '${name}' failed: the app does not register it`;
     const outcome = { kind: 'failed', id: -1, reason, details: `Message: ${reason}` } as const;
     return { replay: { decisions: [], outcome, divergences: [] }, customStatusJson: null };
@@ -123,14 +123,7 @@ async function runGeneration(
     settings,
   });
   const { turn, customStatusJson, problem } = readTurn(name, await invokeSafely(worker, name, trigger));
-  const environment = {
-    name,
-    instanceId,
-    executionId,
-    parentInstanceId,
-    settings,
-    isRegistered: (kind: 'activity' | 'orchestrator', functionName: string) => isRegistered(worker, kind, functionName),
-  };
+  const environment = { name, instanceId, executionId, parentInstanceId, settings, isRegistered };
   const result = replay(environment, past.events, fresh, turn);
   if (problem) log('error', name, `${instanceId}: ${problem}`);
   for (const divergence of result.divergences) log('error', name, `${instanceId}: ${divergence}`);

@@ -88,6 +88,8 @@ interface OrchestratorState {
  * A failed orchestrator throws, with its state behind a marker in the message: what it had asked for is still done. A throw
  * without the marker comes from the library itself and is a failure with nothing asked for.
  *
+ * The real host first blots out what looks like a credential, which can damage the state behind the marker. This one does not.
+ *
  * @param name - the orchestrator's name, for the failure's text
  */
 export function readTurn(name: string, outcome: InvocationOutcome): ReadTurn {

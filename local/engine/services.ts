@@ -17,12 +17,18 @@ export interface EngineServices {
   readonly clock: Clock;
   readonly settings: PayloadSettings;
   readonly log: EngineLog;
+  /** Whether the app registers a function of that kind and name, in any case. */
+  isRegistered(kind: FunctionKind, name: string): boolean;
 }
 
-/** Whether the app registers a function of that kind and name, in any case. */
-export function isRegistered(worker: Worker, kind: FunctionKind, name: string): boolean {
-  const key = name.toLowerCase();
-  return worker.functions.some(info => info.kind === kind && info.name.toLowerCase() === key);
+/**
+ * Looks up what the app registers, in any case of the name.
+ *
+ * @returns whether there is a function of that kind and name
+ */
+export function createFunctionLookup({ functions }: Worker): EngineServices['isRegistered'] {
+  const known = new Set(functions.map(({ kind, name }) => `${kind} ${name.toLowerCase()}`));
+  return (kind, name) => known.has(`${kind} ${name.toLowerCase()}`);
 }
 
 /** Runs a function; where the worker itself fails, that is the function's failure. */

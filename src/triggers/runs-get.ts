@@ -29,13 +29,13 @@ export function createLinkGet({ views, find }: RunViews): HttpHandler {
     if (!token || !row || !isValidToken(token, row.linkSecret, Date.now())) {
       throw new HttpProblem(403, 'Link not valid', 'This link is not one of ours, or its time is over.');
     }
-    const status = `${new URL(request.url).origin}${new URL(request.url).pathname.replace(/\/(results|report)\/?$/, '')}`;
+    const status = `${new URL(request.url).origin}${new URL(request.url).pathname.replace(/(\/(results|report))?\/?$/, '')}`;
     return view(row, request, df.getClient(context), { status, results: `${status}/results`, report: `${status}/report` });
   });
 }
 
-function viewNamed(views: RunViews['views'], name: string | undefined) {
-  const view = { '': views.status, results: views.results, report: views.report }[name ?? ''];
+function viewNamed(views: RunViews['views'], name = '') {
+  const view = new Map([['', views.status], ['results', views.results], ['report', views.report]]).get(name);
   if (!view) throw new HttpProblem(404, 'No such page', `A run has its status, "results" and "report", but no "${name}".`);
   return view;
 }

@@ -26,15 +26,15 @@ export interface UploadDescription {
   readonly distinct: number;
 }
 
-const FORMATS: Readonly<Record<string, Source['format']>> = {
-  'text/csv': 'csv',
-  'application/csv': 'csv',
-  'application/vnd.ms-excel': 'csv',
-  'application/x-ndjson': 'ndjson',
-  'application/ndjson': 'ndjson',
-  'application/jsonl': 'ndjson',
-  'application/json': 'json',
-};
+const FORMATS: ReadonlyMap<string, Source['format']> = new Map([
+  ['text/csv', 'csv'],
+  ['application/csv', 'csv'],
+  ['application/vnd.ms-excel', 'csv'],
+  ['application/x-ndjson', 'ndjson'],
+  ['application/ndjson', 'ndjson'],
+  ['application/jsonl', 'ndjson'],
+  ['application/json', 'json'],
+]);
 
 /**
  * `POST /api/uploads`: takes a file, reads every issue in it, and keeps it for a run.
@@ -56,8 +56,8 @@ export function createUploadsPost({ blobs, source }: Services): HttpHandler {
 }
 
 function formatOf(request: HttpRequest): Source['format'] {
-  const contentType = request.headers.get('content-type') ?? 'missing';
-  const format = FORMATS[contentType.split(';', 1)[0]?.trim().toLowerCase() ?? ''];
+  const contentType = request.headers.get('content-type') ?? undefined;
+  const format = FORMATS.get(contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '');
   if (format) return format;
   const allowed = 'text/csv, application/x-ndjson or application/json';
   throw fieldProblem(415, 'Unknown kind of file', { field: 'Content-Type', value: contentType, allowed });

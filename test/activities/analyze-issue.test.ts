@@ -1,13 +1,22 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createAnalyzeIssue } from '../../src/activities/analyze-issue.ts';
-import { AnalyzeOutputSchema, type AnalyzeOutput } from '../../src/core/contracts.ts';
+import { type AnalyzeOutput, AnalyzeOutputSchema } from '../../src/core/contracts.ts';
 import { ModelCallError } from '../../src/core/failures.ts';
 import { type LedgerRow, NO_FACTS } from '../../src/core/ledger.ts';
 import type { Completion, ModelClient } from '../../src/services/azure-openai.ts';
 import type { Unit } from '../../src/services/issue-pages.ts';
 import { createPermits } from '../../src/services/permits.ts';
 import { createWorkerIdentity } from '../../src/services/worker-identity.ts';
-import { ANSWER, CALL_USD, completion, manualWaiting, runActivity, scriptedModel, throttled, thrownBy } from '../helpers/activities.ts';
+import {
+  ANSWER,
+  CALL_USD,
+  completion,
+  manualWaiting,
+  runActivity,
+  scriptedModel,
+  throttled,
+  thrownBy,
+} from '../helpers/activities.ts';
 import { issue, ledgerFacts, NOON_MS, plan, settledRow } from '../helpers/factories.ts';
 import { createMemoryLedger } from '../helpers/memory-stores.ts';
 
@@ -27,7 +36,10 @@ beforeEach(() => {
 type Services = Parameters<typeof createAnalyzeIssue>[0];
 
 /** An activity over the ledger, and what its model was asked. */
-function activity(script: [Completion | Error, ...(Completion | Error)[]], changes: Partial<Services> & { unit?: Partial<Unit> } = {}) {
+function activity(
+  script: [Completion | Error, ...(Completion | Error)[]],
+  changes: Partial<Services> & { unit?: Partial<Unit> } = {},
+) {
   const model = scriptedModel(...script);
   const pages = { unit: async () => ({ index: PLACE, issue: issue(), copies: 0, ...changes.unit }) };
   const handler = createAnalyzeIssue({ ledger, pages, model, permits: createPermits(), worker, waiting, ...changes });
@@ -39,7 +51,12 @@ function activity(script: [Completion | Error, ...(Completion | Error)[]], chang
 const row = () => ledger.row('run', PLACE);
 const put = (written: LedgerRow) => ledger.write('run', PLACE, written, null);
 
-const claim = (workerId: string, facts = NO_FACTS): LedgerRow => ({ state: 'claimed', ...facts, workerId, untilMs: NOON_MS + 1_000 });
+const claim = (workerId: string, facts = NO_FACTS): LedgerRow => ({
+  state: 'claimed',
+  ...facts,
+  workerId,
+  untilMs: NOON_MS + 1_000,
+});
 
 describe('an issue that nobody came to', () => {
   test('is claimed, asked, and settled in two writes', async () => {
@@ -52,12 +69,32 @@ describe('an issue that nobody came to', () => {
       },
     };
     const analyze = activity([completion()], { ledger: watched, unit: { copies: 2 } });
-    expect(await analyze.run()).toEqual({ kind: 'settled', outcome: 'succeeded', code: null, copies: 2, calls: 1, failedAttempts: 0, usage, costUsd: CALL_USD });
+    expect(await analyze.run()).toEqual({
+      kind: 'settled',
+      outcome: 'succeeded',
+      code: null,
+      copies: 2,
+      calls: 1,
+      failedAttempts: 0,
+      usage,
+      costUsd: CALL_USD,
+    });
     expect(states).toEqual([
       ['claimed', 0],
       ['settled', 1],
     ]);
-    expect(row()).toEqual({ ...NO_FACTS, state: 'settled', outcome: 'succeeded', code: null, answer: ANSWER, calls: 1, usage, costUsd: CALL_USD, latencyMs: 0, requestId: 'req-1' });
+    expect(row()).toEqual({
+      ...NO_FACTS,
+      state: 'settled',
+      outcome: 'succeeded',
+      code: null,
+      answer: ANSWER,
+      calls: 1,
+      usage,
+      costUsd: CALL_USD,
+      latencyMs: 0,
+      requestId: 'req-1',
+    });
   });
 
   test('is claimed by this worker, for three calls and half a minute', async () => {
@@ -67,7 +104,12 @@ describe('an issue that nobody came to', () => {
       return completion();
     };
     await activity([completion()], { model: { complete } }).run();
-    expect(during).toEqual({ ...NO_FACTS, state: 'claimed', workerId: worker.id, untilMs: NOON_MS + 3 * TIMEOUT_MS + 30_000 });
+    expect(during).toEqual({
+      ...NO_FACTS,
+      state: 'claimed',
+      workerId: worker.id,
+      untilMs: NOON_MS + 3 * TIMEOUT_MS + 30_000,
+    });
   });
 
   test('has its latency from the first request to the last answer', async () => {
@@ -83,13 +125,29 @@ describe('an issue that nobody came to', () => {
     ['a refusal', completion({ refused: true, text: null }), 'refused', 1],
     ['a refused key', new ModelCallError('unauthorized', { requestId: 'req-2' }), 'unauthorized', 0],
   ] as const)('fails by %s, without being thrown', async (_, reply, code, answers) => {
-    expect(await activity([reply]).run()).toMatchObject({ kind: 'settled', outcome: 'failed', code, calls: 1, failedAttempts: 0, costUsd: CALL_USD * answers });
+    expect(await activity([reply]).run()).toMatchObject({
+      kind: 'settled',
+      outcome: 'failed',
+      code,
+      calls: 1,
+      failedAttempts: 0,
+      costUsd: CALL_USD * answers,
+    });
     expect(row()).toMatchObject({ state: 'settled', outcome: 'failed', code, answer: null, calls: 1 });
   });
 
   test('and has nothing to read is skipped without a call', async () => {
     const analyze = activity([completion()], { unit: { issue: issue({ title: '–', description: ' \n' }), copies: 1 } });
-    expect(await analyze.run()).toEqual({ kind: 'settled', outcome: 'skipped', code: 'empty_issue', copies: 1, calls: 0, failedAttempts: 0, usage: NO_FACTS.usage, costUsd: 0 });
+    expect(await analyze.run()).toEqual({
+      kind: 'settled',
+      outcome: 'skipped',
+      code: 'empty_issue',
+      copies: 1,
+      calls: 0,
+      failedAttempts: 0,
+      usage: NO_FACTS.usage,
+      costUsd: 0,
+    });
     expect(row()).toMatchObject({ state: 'settled', outcome: 'skipped', latencyMs: null, requestId: null });
     expect(analyze.requests).toEqual([]);
   });
@@ -109,7 +167,13 @@ describe('a second delivery', () => {
   test('of a failure or a skip says the same too', async () => {
     await put(settledRow({ outcome: 'failed', code: 'content_filter', answer: null, failedAttempts: 3 }));
     const analyze = activity([completion()]);
-    expect(await analyze.run()).toMatchObject({ outcome: 'failed', code: 'content_filter', failedAttempts: 3, calls: 1, costUsd: 0.001 });
+    expect(await analyze.run()).toMatchObject({
+      outcome: 'failed',
+      code: 'content_filter',
+      failedAttempts: 3,
+      calls: 1,
+      costUsd: 0.001,
+    });
     expect(analyze.requests).toEqual([]);
   });
 });
@@ -125,11 +189,17 @@ describe('a deferral', () => {
   });
 
   test('without a time from the service lasts 10 s', async () => {
-    expect(await activity([throttled(null)]).run()).toEqual({ kind: 'deferred', code: 'rate_limited', notBeforeMs: NOON_MS + 10_000 });
+    expect(await activity([throttled(null)]).run()).toEqual({
+      kind: 'deferred',
+      code: 'rate_limited',
+      notBeforeMs: NOON_MS + 10_000,
+    });
   });
 
   test('counts from the end of the waits in place', async () => {
-    expect(await activity([throttled(4_000), throttled(20_000)]).run()).toMatchObject({ notBeforeMs: NOON_MS + 4_000 + 20_000 });
+    expect(await activity([throttled(4_000), throttled(20_000)]).run()).toMatchObject({
+      notBeforeMs: NOON_MS + 4_000 + 20_000,
+    });
   });
 });
 
@@ -144,13 +214,28 @@ describe('a passing failure', () => {
     expect(await thrownBy(activity([failure]).run())).toBe(failure);
     expect(row()).toEqual({ ...NO_FACTS, state, code, calls: 2, failedAttempts: 1 });
     await activity([completion()]).run();
-    expect(row()).toMatchObject({ state: 'settled', outcome: 'succeeded', calls: 3, failedAttempts: 1, possiblyPaidTwice: paidTwice });
+    expect(row()).toMatchObject({
+      state: 'settled',
+      outcome: 'succeeded',
+      calls: 3,
+      failedAttempts: 1,
+      possiblyPaidTwice: paidTwice,
+    });
   });
 
   test('in the last attempt settles the issue as failed, instead of throwing', async () => {
     const failure = new ModelCallError('service_error', { requestId: 'req-5' });
     for (const _ of [1, 2, 3, 4]) await thrownBy(activity([failure]).run());
-    const last = { kind: 'settled', outcome: 'failed', code: 'service_error', copies: 0, calls: 10, failedAttempts: 5, usage: NO_FACTS.usage, costUsd: 0 };
+    const last = {
+      kind: 'settled',
+      outcome: 'failed',
+      code: 'service_error',
+      copies: 0,
+      calls: 10,
+      failedAttempts: 5,
+      usage: NO_FACTS.usage,
+      costUsd: 0,
+    };
     expect(await activity([failure]).run()).toEqual(last);
     expect(row()).toMatchObject({ state: 'settled', outcome: 'failed', requestId: 'req-5', answer: null });
     expect(await activity([completion()]).run()).toEqual(last);
@@ -208,7 +293,10 @@ describe('a claim', () => {
 
 describe('a race', () => {
   test('for the claim has one winner; the loser makes no call and comes back soon', async () => {
-    const [one, other] = [activity([completion()]), activity([completion()], { worker: createWorkerIdentity('other', 2) })];
+    const [one, other] = [
+      activity([completion()]),
+      activity([completion()], { worker: createWorkerIdentity('other', 2) }),
+    ];
     const outputs = await Promise.all([one.run(), other.run()]);
     expect(outputs).toEqual([
       expect.objectContaining({ kind: 'settled', outcome: 'succeeded' }),
@@ -231,7 +319,7 @@ describe('a race', () => {
   });
 });
 
-test('the number of calls at one time is the run\'s, whatever the number of activities', async () => {
+test("the number of calls at one time is the run's, whatever the number of activities", async () => {
   const ends: (() => void)[] = [];
   const complete: ModelClient['complete'] = async () => {
     await new Promise<void>(resolve => ends.push(resolve));
@@ -243,7 +331,11 @@ test('the number of calls at one time is the run\'s, whatever the number of acti
   const handler = createAnalyzeIssue({ ledger, pages, model: { complete }, permits, worker, waiting });
   const all = Promise.all(
     Array.from({ length: 8 }, (_, unit) =>
-      runActivity<AnalyzeOutput>(handler, { runId: 'run', unit, plan: { analysis, deployment, requestTimeoutMs, concurrency: 3 } }),
+      runActivity<AnalyzeOutput>(handler, {
+        runId: 'run',
+        unit,
+        plan: { analysis, deployment, requestTimeoutMs, concurrency: 3 },
+      }),
     ),
   );
   const waves: number[] = [];
@@ -259,7 +351,12 @@ test('the number of calls at one time is the run\'s, whatever the number of acti
 describe('no text of an issue, an answer or an error', () => {
   const SECRET = 'marker-7f3a';
   const secretIssue = issue({ id: SECRET, title: SECRET, description: SECRET, comments: [SECRET] });
-  const storageError = Object.assign(new Error(SECRET), { name: 'RestError', code: 'InternalError', statusCode: 500, details: SECRET });
+  const storageError = Object.assign(new Error(SECRET), {
+    name: 'RestError',
+    code: 'InternalError',
+    statusCode: 500,
+    details: SECRET,
+  });
   const failing = () => Promise.reject(storageError);
   const secretCompletion = completion({ text: JSON.stringify({ ...ANSWER, summary: SECRET }) });
 
@@ -275,9 +372,13 @@ describe('no text of an issue, an answer or an error', () => {
   ])('leaves the activity with %s', async (_, script, changes) => {
     const left = await activity(script, { unit: { issue: secretIssue }, ...changes() })
       .run()
-      .then(output => AnalyzeOutputSchema.parse(output), (error: Error) => [error.message, error.stack, { ...error }, error.cause]);
+      .then(
+        output => AnalyzeOutputSchema.parse(output),
+        (error: Error) => [error.message, error.stack, { ...error }, error.cause],
+      );
     expect(JSON.stringify(left)).not.toContain(SECRET);
     const stored = row();
-    if (stored?.state !== 'settled' || stored.outcome !== 'succeeded') expect(JSON.stringify(stored)).not.toContain(SECRET);
+    if (stored?.state !== 'settled' || stored.outcome !== 'succeeded')
+      expect(JSON.stringify(stored)).not.toContain(SECRET);
   });
 });

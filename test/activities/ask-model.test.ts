@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { askModel } from '../../src/activities/ask-model.ts';
-import { triage } from '../../src/core/triage.ts';
 import { FAILURES, type FailureCode, ModelCallError } from '../../src/core/failures.ts';
+import { triage } from '../../src/core/triage.ts';
 import type { Completion } from '../../src/services/azure-openai.ts';
 import { ANSWER, CALL_USD, completion, manualWaiting, scriptedModel, throttled } from '../helpers/activities.ts';
 import { issue } from '../helpers/factories.ts';
@@ -19,22 +19,42 @@ async function ask(script: Script, random = 0) {
 
 const cutOff = completion({ text: '{"category":"b', finishReason: 'length' });
 const unfit = completion({ text: JSON.stringify({ ...ANSWER, confidence: 7 }) });
-const usageOf = (completions: number) => ({ promptTokens: 100 * completions, completionTokens: 10 * completions, cachedTokens: 0 });
+const usageOf = (completions: number) => ({
+  promptTokens: 100 * completions,
+  completionTokens: 10 * completions,
+  cachedTokens: 0,
+});
 const codesHandledBy = (...handlings: string[]) =>
   (Object.keys(FAILURES) as FailureCode[]).filter(code => handlings.includes(FAILURES[code].handling));
 
 describe('an answer that fits', () => {
   test('takes one call', async () => {
     const { asked, requests, sleeps } = await ask([completion()]);
-    expect(asked).toEqual({ kind: 'answered', answer: ANSWER, calls: 1, usage: usageOf(1), costUsd: CALL_USD, requestId: 'req-1' });
+    expect(asked).toEqual({
+      kind: 'answered',
+      answer: ANSWER,
+      calls: 1,
+      usage: usageOf(1),
+      costUsd: CALL_USD,
+      requestId: 'req-1',
+    });
     expect(requests).toHaveLength(1);
-    expect(requests[0]).toMatchObject({ deployment: 'gpt-4o-mini', analysis: triage, maxCompletionTokens: 1_200, timeoutMs: 60_000 });
+    expect(requests[0]).toMatchObject({
+      deployment: 'gpt-4o-mini',
+      analysis: triage,
+      maxCompletionTokens: 1_200,
+      timeoutMs: 60_000,
+    });
     expect(requests[0]?.messages.map(({ role }) => role)).toEqual(['system', 'user']);
     expect(sleeps).toEqual([]);
   });
 
   test('of a model without a known price has no cost', async () => {
-    expect((await ask([completion({ model: 'my-model' })])).asked).toMatchObject({ kind: 'answered', costUsd: null, usage: usageOf(1) });
+    expect((await ask([completion({ model: 'my-model' })])).asked).toMatchObject({
+      kind: 'answered',
+      costUsd: null,
+      usage: usageOf(1),
+    });
   });
 });
 
@@ -56,12 +76,29 @@ describe('a passing failure', () => {
   test('interrupts when it comes twice', async () => {
     const second = new ModelCallError('service_error', { status: 503, requestId: 'req-2' });
     const { asked } = await ask([new ModelCallError('timeout'), second, completion()]);
-    expect(asked).toEqual({ kind: 'interrupted', error: second, calls: 2, usage: usageOf(0), costUsd: 0, requestId: 'req-2' });
+    expect(asked).toEqual({
+      kind: 'interrupted',
+      error: second,
+      calls: 2,
+      usage: usageOf(0),
+      costUsd: 0,
+      requestId: 'req-2',
+    });
   });
 
   test('has one quick retry for all rounds together', async () => {
-    const { asked } = await ask([new ModelCallError('timeout'), unfit, new ModelCallError('connection_lost'), completion()]);
-    expect(asked).toMatchObject({ kind: 'interrupted', error: { code: 'connection_lost' }, calls: 3, usage: usageOf(1) });
+    const { asked } = await ask([
+      new ModelCallError('timeout'),
+      unfit,
+      new ModelCallError('connection_lost'),
+      completion(),
+    ]);
+    expect(asked).toMatchObject({
+      kind: 'interrupted',
+      error: { code: 'connection_lost' },
+      calls: 3,
+      usage: usageOf(1),
+    });
   });
 });
 
@@ -74,7 +111,11 @@ describe('a throttle', () => {
 
   test('that takes longer interrupts', async () => {
     const { asked, sleeps } = await ask([throttled(3_000), throttled(2_500), completion()]);
-    expect(asked).toMatchObject({ kind: 'interrupted', error: { code: 'rate_limited', retryAfterMs: 2_500 }, calls: 2 });
+    expect(asked).toMatchObject({
+      kind: 'interrupted',
+      error: { code: 'rate_limited', retryAfterMs: 2_500 },
+      calls: 2,
+    });
     expect(sleeps).toEqual([3_000]);
     expect((await ask([throttled(5_001)])).asked).toMatchObject({ kind: 'interrupted', calls: 1 });
     expect((await ask([throttled(5_000), completion()])).asked).toMatchObject({ kind: 'answered', calls: 2 });
@@ -101,13 +142,24 @@ describe('a throttle', () => {
 describe('an answer cut by length', () => {
   test('is asked for once more with double the room', async () => {
     const { asked, requests } = await ask([cutOff, completion()]);
-    expect(asked).toMatchObject({ kind: 'answered', answer: ANSWER, calls: 2, usage: usageOf(2), costUsd: CALL_USD * 2 });
+    expect(asked).toMatchObject({
+      kind: 'answered',
+      answer: ANSWER,
+      calls: 2,
+      usage: usageOf(2),
+      costUsd: CALL_USD * 2,
+    });
     expect(requests.map(({ maxCompletionTokens }) => maxCompletionTokens)).toEqual([1_200, 2_400]);
     expect(requests[1]?.messages).toEqual(requests[0]?.messages);
   });
 
   test('fails when it is cut again', async () => {
-    expect((await ask([cutOff, cutOff])).asked).toMatchObject({ kind: 'failed', code: 'output_cut_off', calls: 2, usage: usageOf(2) });
+    expect((await ask([cutOff, cutOff])).asked).toMatchObject({
+      kind: 'failed',
+      code: 'output_cut_off',
+      calls: 2,
+      usage: usageOf(2),
+    });
   });
 
   test('fails as what the second answer is', async () => {
@@ -132,18 +184,33 @@ describe('an answer that does not fit', () => {
   });
 
   test('fails the second time', async () => {
-    expect((await ask([unfit, unfit, completion()])).asked).toMatchObject({ kind: 'failed', code: 'invalid_output', calls: 2, usage: usageOf(2) });
+    expect((await ask([unfit, unfit, completion()])).asked).toMatchObject({
+      kind: 'failed',
+      code: 'invalid_output',
+      calls: 2,
+      usage: usageOf(2),
+    });
   });
 });
 
 describe('what is final', () => {
   test('is a refusal, without another call', async () => {
-    expect((await ask([completion({ text: null, refused: true })])).asked).toMatchObject({ kind: 'failed', code: 'refused', calls: 1, usage: usageOf(1) });
+    expect((await ask([completion({ text: null, refused: true })])).asked).toMatchObject({
+      kind: 'failed',
+      code: 'refused',
+      calls: 1,
+      usage: usageOf(1),
+    });
   });
 
   test('is an answer that the filter stopped, whatever came of it', async () => {
     for (const text of [null, '{"categ']) {
-      expect((await ask([completion({ text, finishReason: 'content_filter' })])).asked).toMatchObject({ kind: 'failed', code: 'content_filter', calls: 1, usage: usageOf(1) });
+      expect((await ask([completion({ text, finishReason: 'content_filter' })])).asked).toMatchObject({
+        kind: 'failed',
+        code: 'content_filter',
+        calls: 1,
+        usage: usageOf(1),
+      });
     }
   });
 
@@ -153,7 +220,13 @@ describe('what is final', () => {
   });
 
   test('is a filter on the repair call too, with the first call paid', async () => {
-    expect((await ask([unfit, new ModelCallError('content_filter')])).asked).toMatchObject({ kind: 'failed', code: 'content_filter', calls: 2, usage: usageOf(1), costUsd: CALL_USD });
+    expect((await ask([unfit, new ModelCallError('content_filter')])).asked).toMatchObject({
+      kind: 'failed',
+      code: 'content_filter',
+      calls: 2,
+      usage: usageOf(1),
+      costUsd: CALL_USD,
+    });
   });
 });
 
@@ -168,14 +241,18 @@ test('whatever comes, calls and usage are those of the calls made, and no more t
     fc.integer({ min: 0, max: 6_000 }).map(throttled),
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(entry, { minLength: 1, maxLength: 8 }), fc.double({ min: 0, max: 1, noNaN: true }), async (script, random) => {
-      const [first = completion(), ...rest] = script;
-      const { asked, requests, sleeps } = await ask([first, ...rest], random);
-      expect(asked.calls).toBe(requests.length);
-      const answers = requests.filter((_, i) => !(script[Math.min(i, script.length - 1)] instanceof Error)).length;
-      expect(asked.usage).toEqual(usageOf(answers));
-      expect(answers).toBeLessThanOrEqual(2);
-      expect(sleeps.reduce((sum, delayMs) => sum + delayMs, 0)).toBeLessThanOrEqual(5_000 * 1.2 + 1_000);
-    }),
+    fc.asyncProperty(
+      fc.array(entry, { minLength: 1, maxLength: 8 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      async (script, random) => {
+        const [first = completion(), ...rest] = script;
+        const { asked, requests, sleeps } = await ask([first, ...rest], random);
+        expect(asked.calls).toBe(requests.length);
+        const answers = requests.filter((_, i) => !(script[Math.min(i, script.length - 1)] instanceof Error)).length;
+        expect(asked.usage).toEqual(usageOf(answers));
+        expect(answers).toBeLessThanOrEqual(2);
+        expect(sleeps.reduce((sum, delayMs) => sum + delayMs, 0)).toBeLessThanOrEqual(5_000 * 1.2 + 1_000);
+      },
+    ),
   );
 });

@@ -17,7 +17,8 @@ import { createMemoryBlobs, createMemoryLedger } from '../helpers/memory-stores.
 const DRAINED: StreamEnd = { kind: 'drained', code: null };
 
 /** Issues by their content; equal numbers are equal issues with ids of their own. */
-const issuesOf = (contents: readonly number[]) => contents.map((content, n) => issue({ id: `A-${n}`, title: `Title ${content}` }));
+const issuesOf = (contents: readonly number[]) =>
+  contents.map((content, n) => issue({ id: `A-${n}`, title: `Title ${content}` }));
 
 interface Run {
   readonly contents: readonly number[];
@@ -38,7 +39,8 @@ async function fold({ contents, rows, batchSize = 20, ends = [DRAINED] }: Run, c
   async function* each() {
     yield* issuesOf(contents);
   }
-  const { units } = contents.length > 0 ? await pages.write('run-1', placeIssues(each(), contentOf, null)) : { units: 0 };
+  const { units } =
+    contents.length > 0 ? await pages.write('run-1', placeIssues(each(), contentOf, null)) : { units: 0 };
   for (const [index, row] of rows.entries()) if (row) await ledger.write('run-1', index, row, null);
   const loaded = { layout: { units, batchSize, streams: ends.length }, ends: [...ends], deferrals: 7 };
   const handler = createBuildReport({ pages, ledger, results, runs });
@@ -48,7 +50,12 @@ async function fold({ contents, rows, batchSize = 20, ends = [DRAINED] }: Run, c
   expect(again).toEqual(summary);
   expect(finished).toEqual(Array(2).fill(['run-1', summary]));
   const report = JSON.parse(String(await results.readReport('run-1'))) as Report;
-  return { summary, report, lines: await Array.fromAsync(results.lines('run-1')), csv: String(await results.read('run-1', 'csv')) };
+  return {
+    summary,
+    report,
+    lines: await Array.fromAsync(results.lines('run-1')),
+    csv: String(await results.read('run-1', 'csv')),
+  };
 }
 
 const ends = (lines: readonly ResultLine[]) => lines.map(({ outcome, code }) => [outcome, code]);
@@ -63,7 +70,11 @@ describe('the report of a run', () => {
       { state: 'released', ...ledgerFacts(), code: 'rate_limited' },
       null,
     ];
-    const { summary, report, lines, csv } = await fold({ contents: [0, 1, 2, 3, 4, 5], rows, ends: [{ kind: 'deadline', code: null }] });
+    const { summary, report, lines, csv } = await fold({
+      contents: [0, 1, 2, 3, 4, 5],
+      rows,
+      ends: [{ kind: 'deadline', code: null }],
+    });
     expect(ends(lines)).toEqual([
       ['succeeded', null],
       ['failed', 'refused'],
@@ -72,7 +83,17 @@ describe('the report of a run', () => {
       ['not_started', 'deadline'],
       ['not_started', 'deadline'],
     ]);
-    expect(summary).toMatchObject({ status: 'completed', total: 6, succeeded: 1, failed: 2, skipped: 1, notStarted: 2, calls: 4, possiblyPaidTwice: 1, deferrals: 7 });
+    expect(summary).toMatchObject({
+      status: 'completed',
+      total: 6,
+      succeeded: 1,
+      failed: 2,
+      skipped: 1,
+      notStarted: 2,
+      calls: 4,
+      possiblyPaidTwice: 1,
+      deferrals: 7,
+    });
     expect(lines[0]).toEqual({
       index: 0,
       id: 'A-0',
@@ -98,9 +119,16 @@ describe('the report of a run', () => {
   test('gives copies the end of the first, and nothing of its costs', async () => {
     const { lines, summary } = await fold({
       contents: [0, 1, 0, 2, 1, 0],
-      rows: [settledRow(), settledRow({ outcome: 'failed', code: 'content_filter', answer: null }), null, settledRow({ outcome: 'skipped', code: 'empty_issue', answer: null })],
+      rows: [
+        settledRow(),
+        settledRow({ outcome: 'failed', code: 'content_filter', answer: null }),
+        null,
+        settledRow({ outcome: 'skipped', code: 'empty_issue', answer: null }),
+      ],
     });
-    expect(lines.map(({ id, title, outcome, coalescedWith, calls }) => [id, title, outcome, coalescedWith, calls])).toEqual([
+    expect(
+      lines.map(({ id, title, outcome, coalescedWith, calls }) => [id, title, outcome, coalescedWith, calls]),
+    ).toEqual([
       ['A-0', 'Title 0', 'succeeded', null, 1],
       ['A-1', 'Title 1', 'failed', null, 1],
       ['A-2', 'Title 0', 'succeeded', 'A-0', 0],
@@ -109,7 +137,15 @@ describe('the report of a run', () => {
       ['A-5', 'Title 0', 'succeeded', 'A-0', 0],
     ]);
     expect(lines[2]).toMatchObject({ answer: lines[0]?.answer, latencyMs: null, costUsd: 0, possiblyPaidTwice: false });
-    expect(summary).toMatchObject({ total: 6, succeeded: 3, failed: 2, skipped: 1, coalesced: 2, calls: 3, costUsd: 0.003 });
+    expect(summary).toMatchObject({
+      total: 6,
+      succeeded: 3,
+      failed: 2,
+      skipped: 1,
+      coalesced: 2,
+      calls: 3,
+      costUsd: 0.003,
+    });
   });
 
   test('gives each issue the end of its own stream', async () => {
@@ -119,20 +155,49 @@ describe('the report of a run', () => {
       batchSize: 2,
       ends: [DRAINED, { kind: 'died', code: null }, { kind: 'fatal', code: 'unauthorized' }],
     });
-    const [fatal, died] = [['not_started', 'fatal'], ['failed', 'stream_failed']];
-    expect(ends(lines)).toEqual([['succeeded', null], ['failed', 'activity_failed'], died, died, fatal, fatal, ['failed', 'activity_failed'], ['failed', 'activity_failed']]);
+    const [fatal, died] = [
+      ['not_started', 'fatal'],
+      ['failed', 'stream_failed'],
+    ];
+    expect(ends(lines)).toEqual([
+      ['succeeded', null],
+      ['failed', 'activity_failed'],
+      died,
+      died,
+      fatal,
+      fatal,
+      ['failed', 'activity_failed'],
+      ['failed', 'activity_failed'],
+    ]);
   });
 
   test('counts units, not issues, to find the stream', async () => {
-    const { lines } = await fold({ contents: [0, 0, 0, 1], rows: [settledRow()], batchSize: 1, ends: [DRAINED, { kind: 'fatal', code: null }] });
+    const { lines } = await fold({
+      contents: [0, 0, 0, 1],
+      rows: [settledRow()],
+      batchSize: 1,
+      ends: [DRAINED, { kind: 'fatal', code: null }],
+    });
     expect(ends(lines)).toEqual([...Array(3).fill(['succeeded', null]), ['not_started', 'fatal']]);
   });
 
   test('keeps what a stream that died had settled, and takes a missing end for a death', async () => {
-    const { lines } = await fold({ contents: [0, 1, 2], rows: [settledRow(), null, settledRow()], batchSize: 1, ends: [{ kind: 'died', code: null }] }, {
-      loaded: { layout: { units: 3, batchSize: 1, streams: 3 }, ends: [{ kind: 'died', code: null }], deferrals: 0 },
-    });
-    expect(ends(lines)).toEqual([['succeeded', null], ['failed', 'stream_failed'], ['succeeded', null]]);
+    const { lines } = await fold(
+      {
+        contents: [0, 1, 2],
+        rows: [settledRow(), null, settledRow()],
+        batchSize: 1,
+        ends: [{ kind: 'died', code: null }],
+      },
+      {
+        loaded: { layout: { units: 3, batchSize: 1, streams: 3 }, ends: [{ kind: 'died', code: null }], deferrals: 0 },
+      },
+    );
+    expect(ends(lines)).toEqual([
+      ['succeeded', null],
+      ['failed', 'stream_failed'],
+      ['succeeded', null],
+    ]);
   });
 
   test('is written as failed, with nothing in it, when the issues could not be loaded', async () => {
@@ -153,7 +218,10 @@ describe('the report of a run', () => {
     const blobs = createMemoryBlobs();
     const handler = createBuildReport({
       pages: { all: () => issuesWithSecret() },
-      ledger: { openReader: () => () => Promise.reject(Object.assign(new Error('secret'), { name: 'RestError', statusCode: 503 })) },
+      ledger: {
+        openReader: () => () =>
+          Promise.reject(Object.assign(new Error('secret'), { name: 'RestError', statusCode: 503 })),
+      },
       results: createResultsStore(blobs),
       runs: { finish: async runId => void finished.push(runId) },
     });
@@ -174,7 +242,12 @@ const row = fc.oneof(
   fc.constant<LedgerRow>({ state: 'unknown', ...ledgerFacts({ failedAttempts: 2 }), code: 'timeout' }),
   fc.constant<LedgerRow>({ state: 'claimed', ...ledgerFacts({ calls: 0 }), workerId: 'w', untilMs: 0 }),
 );
-const end = fc.constantFrom<StreamEnd>(DRAINED, { kind: 'deadline', code: null }, { kind: 'fatal', code: 'forbidden' }, { kind: 'died', code: null });
+const end = fc.constantFrom<StreamEnd>(
+  DRAINED,
+  { kind: 'deadline', code: null },
+  { kind: 'fatal', code: 'forbidden' },
+  { kind: 'died', code: null },
+);
 
 test('whatever a run came to, its totals are those of its rows and of its ledger', async () => {
   const run = fc.record({
@@ -185,7 +258,9 @@ test('whatever a run came to, its totals are those of its rows and of its ledger
   });
   await fc.assert(
     fc.asyncProperty(run, async given => {
-      const firsts = given.contents.flatMap((content, index) => (given.contents.indexOf(content) === index ? [index] : []));
+      const firsts = given.contents.flatMap((content, index) =>
+        given.contents.indexOf(content) === index ? [index] : [],
+      );
       const rows = given.rows.map((each, index) => (firsts.includes(index) ? each : null));
       const { summary, lines, csv } = await fold({ ...given, rows });
       const counted = (outcome: string) => lines.filter(line => line.outcome === outcome).length;
@@ -193,13 +268,18 @@ test('whatever a run came to, its totals are those of its rows and of its ledger
       expect(parse(csv)).toHaveLength(lines.length + 1);
       expect(summary.total).toBe(given.contents.length);
       expect(summary.succeeded + summary.failed + summary.skipped + summary.notStarted).toBe(summary.total);
-      expect([summary.succeeded, summary.failed, summary.skipped, summary.notStarted]).toEqual(['succeeded', 'failed', 'skipped', 'not_started'].map(counted));
+      expect([summary.succeeded, summary.failed, summary.skipped, summary.notStarted]).toEqual(
+        ['succeeded', 'failed', 'skipped', 'not_started'].map(counted),
+      );
       const present = rows.slice(0, given.contents.length).filter(each => each !== null);
       expect(summary.calls).toBe(present.reduce((sum, { calls }) => sum + calls, 0));
       expect(summary.tokens.promptTokens).toBe(present.reduce((sum, { usage }) => sum + usage.promptTokens, 0));
       for (const [unit, index] of firsts.entries()) {
         if (rows[index]) continue;
-        const { kind } = given.ends[streamOfUnit({ units: firsts.length, batchSize: given.batchSize, streams: given.ends.length }, unit)] ?? DRAINED;
+        const { kind } =
+          given.ends[
+            streamOfUnit({ units: firsts.length, batchSize: given.batchSize, streams: given.ends.length }, unit)
+          ] ?? DRAINED;
         expect(lines[index]?.outcome).toBe(kind === 'deadline' || kind === 'fatal' ? 'not_started' : 'failed');
       }
     }),

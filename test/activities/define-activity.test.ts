@@ -9,7 +9,12 @@ const contract = { name: 'double', input: z.object({ n: z.int() }), output: z.in
 
 describe('an activity', () => {
   test('answers its work, with input and output by its contract', async () => {
-    expect(await runActivity(defineActivity(contract, async ({ n }) => n * 2), { n: 21, more: 'ignored' })).toBe(42);
+    expect(
+      await runActivity(
+        defineActivity(contract, async ({ n }) => n * 2),
+        { n: 21, more: 'ignored' },
+      ),
+    ).toBe(42);
   });
 
   test('refuses an input or output that is not by its contract, without quoting it', async () => {
@@ -23,15 +28,31 @@ describe('an activity', () => {
   test('throws a failed model call as it is, since its text is fixed', async () => {
     const failure = new ModelCallError('timeout', { requestId: 'req-1' });
     const logged: unknown[] = [];
-    expect(await thrownBy(runActivity(defineActivity(contract, () => Promise.reject(failure)), { n: 1 }, logged))).toBe(failure);
+    expect(
+      await thrownBy(
+        runActivity(
+          defineActivity(contract, () => Promise.reject(failure)),
+          { n: 1 },
+          logged,
+        ),
+      ),
+    ).toBe(failure);
     expect(logged).toEqual([]);
   });
 
   test.each([
     ['an error', new Error('secret'), 'double failed: Error'],
-    ['a storage error', Object.assign(new Error('secret'), { name: 'RestError', code: 'EntityTooLarge', statusCode: 413 }), 'double failed: RestError EntityTooLarge 413'],
+    [
+      'a storage error',
+      Object.assign(new Error('secret'), { name: 'RestError', code: 'EntityTooLarge', statusCode: 413 }),
+      'double failed: RestError EntityTooLarge 413',
+    ],
     ['a system error', Object.assign(new Error('secret'), { code: 'ECONNRESET' }), 'double failed: Error ECONNRESET'],
-    ['facts that are no facts', Object.assign(new Error('secret'), { code: { text: 'secret' }, statusCode: ['secret'] }), 'double failed: Error'],
+    [
+      'facts that are no facts',
+      Object.assign(new Error('secret'), { code: { text: 'secret' }, statusCode: ['secret'] }),
+      'double failed: Error',
+    ],
     ['an invalid input', invalid('line 3', 'secret', 'valid JSON'), 'double failed: line 3 must be valid JSON'],
     [
       'several invalid inputs',
@@ -43,7 +64,13 @@ describe('an activity', () => {
     ],
   ])('that fails with %s throws its kind and leaves the rest to the log', async (_, error, message) => {
     const logged: unknown[] = [];
-    const thrown = await thrownBy(runActivity(defineActivity(contract, () => Promise.reject(error)), { n: 1 }, logged));
+    const thrown = await thrownBy(
+      runActivity(
+        defineActivity(contract, () => Promise.reject(error)),
+        { n: 1 },
+        logged,
+      ),
+    );
     expect(thrown.message).toBe(message);
     expect(thrown.cause).toBeUndefined();
     expect(`${thrown.stack}${JSON.stringify(thrown)}`).not.toContain('secret');

@@ -12,9 +12,18 @@ async function load(text: string, changes: Partial<Source> = {}) {
   await blobs.write('source', text);
   const pages = createIssuePages(blobs);
   const handler = createLoadIssues({ blobs, pages, source });
-  const input = { runId: 'run', attempt: 1, source: { blob: 'source', format: 'csv', limit: null, ...changes }, plan: plan() };
+  const input = {
+    runId: 'run',
+    attempt: 1,
+    source: { blob: 'source', format: 'csv', limit: null, ...changes },
+    plan: plan(),
+  };
   const run = () => runActivity<Loaded>(handler, input);
-  return { run, all: async () => (await Array.fromAsync(pages.all('run'))).map(({ issue, sameAs, copies }) => [issue.id, sameAs, copies]) };
+  return {
+    run,
+    all: async () =>
+      (await Array.fromAsync(pages.all('run'))).map(({ issue, sameAs, copies }) => [issue.id, sameAs, copies]),
+  };
 }
 
 const CSV = 'key,title\nA-1,Save fails\nA-2,Logo is blurred\nA-3,Save fails\n';
@@ -52,7 +61,11 @@ describe('loadIssues', () => {
 
   test.each([
     ['a broken line', '{"title":"One"}\nsecret', 'loadIssues failed: line 2 must be valid JSON'],
-    ['an id with two contents', '{"id":"secret","title":"One"}\n{"id":"secret","title":"Two"}', 'loadIssues failed: issues.1.id must be one content for each id, but rows 1 and 2 differ'],
+    [
+      'an id with two contents',
+      '{"id":"secret","title":"One"}\n{"id":"secret","title":"Two"}',
+      'loadIssues failed: issues.1.id must be one content for each id, but rows 1 and 2 differ',
+    ],
     ['no issue', '\n', 'loadIssues failed: source must be 1 issue or more'],
   ])('refuses %s, by its place alone', async (_, text, message) => {
     expect((await thrownBy((await load(text, { format: 'ndjson' })).run())).message).toBe(message);

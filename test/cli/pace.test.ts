@@ -30,7 +30,10 @@ describe('createPaceMeter', () => {
   });
 
   it('finds the rate of any steady run, and ends when it ends', () => {
-    const anyRun = fc.record({ perSecond: fc.integer({ min: 1, max: 500 }), seconds: fc.integer({ min: 2, max: 100 }) });
+    const anyRun = fc.record({
+      perSecond: fc.integer({ min: 1, max: 500 }),
+      seconds: fc.integer({ min: 2, max: 100 }),
+    });
     fc.assert(
       fc.property(anyRun, ({ perSecond, seconds }) => {
         const pace = createPaceMeter();

@@ -2,8 +2,8 @@ import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createProgressView } from '../../cli/progress-view.ts';
-import { statusOf, THREE_LINES } from '../helpers/fake-app.ts';
 import { unsuccessful } from '../helpers/factories.ts';
+import { statusOf, THREE_LINES } from '../helpers/fake-app.ts';
 
 const LINES = [...THREE_LINES, unsuccessful('failed', 'timeout'), unsuccessful('skipped', 'empty_issue')];
 const after = (done: number) => statusOf('run-1', LINES, done, done === LINES.length ? 'completed' : undefined);
@@ -22,7 +22,14 @@ function lineHarness(issues: number | null = 5) {
 describe('without a terminal', () => {
   it('writes a line at first, every 10 s, and at the end', () => {
     const { view, lines, at } = lineHarness();
-    for (const [second, done] of [[0, 0], [2, 1], [9.9, 2], [10, 2], [12, 3], [14, 5]] as const) {
+    for (const [second, done] of [
+      [0, 0],
+      [2, 1],
+      [9.9, 2],
+      [10, 2],
+      [12, 3],
+      [14, 5],
+    ] as const) {
       at(second * 1_000);
       view.update(after(done));
     }
@@ -55,7 +62,10 @@ describe('without a terminal', () => {
     view.update({ progress: { ...progress, total: 0 }, phase: 'loading' });
     at(10_000);
     view.update({ progress: { ...progress, total: 5, done: 5 }, phase: 'reporting' });
-    expect(lines).toEqual(['0/? | reading the issues | 0 succeeded, 0 failed', '5/5 | writing the report | 0 succeeded, 0 failed']);
+    expect(lines).toEqual([
+      '0/? | reading the issues | 0 succeeded, 0 failed',
+      '5/5 | writing the report | 0 succeeded, 0 failed',
+    ]);
   });
 });
 
@@ -66,7 +76,11 @@ function fakeTerminal(columns: number) {
   stream.on('data', chunk => {
     written += chunk;
   });
-  return { stream: stream as unknown as NodeJS.WriteStream, written: () => stripVTControlCharacters(written), raw: () => written };
+  return {
+    stream: stream as unknown as NodeJS.WriteStream,
+    written: () => stripVTControlCharacters(written),
+    raw: () => written,
+  };
 }
 
 describe('on a terminal', () => {

@@ -2,18 +2,30 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { reportView } from '../../cli/report-view.ts';
 import type { Report, ResultLine } from '../../src/core/report.ts';
-import { reportOf, THREE_LINES } from '../helpers/fake-app.ts';
 import { resultLine, unsuccessful } from '../helpers/factories.ts';
+import { reportOf, THREE_LINES } from '../helpers/fake-app.ts';
 
-const CATEGORIES = ['bug', 'crash', 'performance', 'security', 'feature_request', 'question', 'documentation', 'task', 'other'];
+const CATEGORIES = [
+  'bug',
+  'crash',
+  'performance',
+  'security',
+  'feature_request',
+  'question',
+  'documentation',
+  'task',
+  'other',
+];
 const PRIORITIES = ['critical', 'high', 'medium', 'low'];
 
 function view(report: Report, isSimulated: boolean | null = false): string {
   return reportView(report, { isSimulated });
 }
 
-const viewOf = (lines: readonly ResultLine[], changes: Partial<Report> = {}) => view({ ...reportOf(lines), ...changes });
-const headlineOf = (lines: readonly ResultLine[], changes: Partial<Report> = {}) => viewOf(lines, changes).split('\n', 1)[0];
+const viewOf = (lines: readonly ResultLine[], changes: Partial<Report> = {}) =>
+  view({ ...reportOf(lines), ...changes });
+const headlineOf = (lines: readonly ResultLine[], changes: Partial<Report> = {}) =>
+  viewOf(lines, changes).split('\n', 1)[0];
 const answered = (category: string, priority: string) => resultLine({ answer: { category, priority } });
 
 /** The table's rows as cells, header first. */
@@ -34,8 +46,14 @@ describe('headline', () => {
   });
 
   it('leads with an early stop', () => {
-    const lines = [unsuccessful('failed', 'unauthorized'), unsuccessful('not_started', 'fatal'), unsuccessful('not_started', 'fatal')];
-    expect(headlineOf(lines)).toBe('The run stopped early. 0 of 3 issues succeeded in 1 min 30 s; 1 failed, 2 not started.');
+    const lines = [
+      unsuccessful('failed', 'unauthorized'),
+      unsuccessful('not_started', 'fatal'),
+      unsuccessful('not_started', 'fatal'),
+    ];
+    expect(headlineOf(lines)).toBe(
+      'The run stopped early. 0 of 3 issues succeeded in 1 min 30 s; 1 failed, 2 not started.',
+    );
   });
 
   it('says that there was nothing to analyse when the issues could not be read', () => {
@@ -45,7 +63,12 @@ describe('headline', () => {
 
 describe('table', () => {
   it('has priorities from critical to low, the largest category first, and sums that add up', () => {
-    const text = viewOf([answered('question', 'low'), answered('bug', 'low'), answered('bug', 'critical'), answered('bug', 'high')]);
+    const text = viewOf([
+      answered('question', 'low'),
+      answered('bug', 'low'),
+      answered('bug', 'critical'),
+      answered('bug', 'high'),
+    ]);
     expect(tableOf(text)).toEqual([
       ['category / priority', 'critical', 'high', 'medium', 'low', 'sum'],
       ['bug', '1', '1', '-', '1', '3'],
@@ -56,7 +79,11 @@ describe('table', () => {
 
   it('keeps values that the analysis does not know', () => {
     const text = viewOf([answered('mystery', 'urgent')], { analysis: 'someone_elses' });
-    expect(tableOf(text)).toEqual([['category / priority', 'urgent', 'sum'], ['mystery', '1', '1'], ['sum', '1', '1']]);
+    expect(tableOf(text)).toEqual([
+      ['category / priority', 'urgent', 'sum'],
+      ['mystery', '1', '1'],
+      ['sum', '1', '1'],
+    ]);
   });
 
   it('is left out without a success', () => {
@@ -67,7 +94,9 @@ describe('table', () => {
     const anyAnswer = fc.tuple(fc.constantFrom(...CATEGORIES), fc.constantFrom(...PRIORITIES));
     fc.assert(
       fc.property(fc.array(anyAnswer, { minLength: 1, maxLength: 60 }), answers => {
-        const [head = [], ...rows] = tableOf(viewOf(answers.map(([category, priority]) => answered(category, priority))));
+        const [head = [], ...rows] = tableOf(
+          viewOf(answers.map(([category, priority]) => answered(category, priority))),
+        );
         const sums = rows.pop() ?? [];
         const count = (cell: string | undefined) => (cell === '-' ? 0 : Number(cell));
         for (const [column] of head.entries()) {
@@ -114,7 +143,8 @@ describe('figures', () => {
   it('says what was saved and what was put back, only if something was', () => {
     expect(lineOf('Calls', viewOf(THREE_LINES))).toMatch(/ 3$/);
     const changes = { coalesced: 2, cached: 1_000, deferrals: 7 };
-    const expected = /3, 2 answered by the call of an equal issue, 1,000 from the cache, 7 times put back because the service was busy$/;
+    const expected =
+      /3, 2 answered by the call of an equal issue, 1,000 from the cache, 7 times put back because the service was busy$/;
     expect(lineOf('Calls', viewOf(THREE_LINES, changes))).toMatch(expected);
   });
 
@@ -128,7 +158,9 @@ describe('errors', () => {
   it('shows code, outcome, count, examples and advice', () => {
     const lines = Array.from({ length: 7 }, (_, i) => unsuccessful('failed', 'content_filter', `K-${i}`));
     const text = viewOf([...lines, unsuccessful('skipped', 'empty_issue', 'E-1')]);
-    expect(text).toContain('  content_filter: 7 failed (K-0, K-1, K-2, K-3, K-4, ...)\n    The service\'s content filter');
+    expect(text).toContain(
+      "  content_filter: 7 failed (K-0, K-1, K-2, K-3, K-4, ...)\n    The service's content filter",
+    );
     expect(text).toContain('  empty_issue: 1 skipped (E-1)\n');
   });
 
@@ -137,7 +169,11 @@ describe('errors', () => {
   });
 
   it('shows a code without advice in one line', () => {
-    expect(viewOf([unsuccessful('failed', 'brand_new', 'K-1')]).split('\n').at(-1)).toBe('  brand_new: 1 failed (K-1)');
+    expect(
+      viewOf([unsuccessful('failed', 'brand_new', 'K-1')])
+        .split('\n')
+        .at(-1),
+    ).toBe('  brand_new: 1 failed (K-1)');
   });
 });
 

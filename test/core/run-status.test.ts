@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { NO_PROGRESS } from '../../src/core/progress.ts';
-import { type InstanceView, isUnderWay, runStatusOf } from '../../src/core/run-status.ts';
+import { type InstanceView, isUnderWay, runStatusOf, StreamStatusSchema } from '../../src/core/run-status.ts';
+import { FRESH_STREAM } from '../../src/core/stream-state.ts';
 import { NOON_MS, summary } from '../helpers/factories.ts';
 
 const ROW = { runId: 'run-1', analysis: 'triage', deployment: 'gpt-4o-mini', createdAtMs: NOON_MS, summary: null };
@@ -113,4 +114,9 @@ describe('runStatusOf', () => {
 test('under way are the starting, the running and the suspended', () => {
   const all = ['starting', 'running', 'suspended', 'completed', 'failed', 'terminated'] as const;
   expect(all.filter(isUnderWay)).toEqual(['starting', 'running', 'suspended']);
+});
+
+test('a stream shows progress, when it resumes, and why it stopped, but not its carried work', () => {
+  expect(StreamStatusSchema.parse(FRESH_STREAM)).toEqual({ progress: NO_PROGRESS, resumeAtMs: 0, stopped: null });
+  expect(StreamStatusSchema.safeParse({ progress: NO_PROGRESS, resumeAtMs: 0 }).success).toBe(false);
 });

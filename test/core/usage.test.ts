@@ -33,6 +33,12 @@ describe('costUsd', () => {
     expect(costUsd(million, 'gpt-4.1')).toBeCloseTo(10, 10);
   });
 
+  test.each(Object.entries(PRICES))('%s: cached input costs at most half, output more than input', (_, price) => {
+    expect(price.cachedInputUsd).toBeGreaterThan(0);
+    expect(price.cachedInputUsd).toBeLessThanOrEqual(price.inputUsd / 2);
+    expect(price.outputUsd).toBeGreaterThan(price.inputUsd);
+  });
+
   test('takes cached tokens, a part of the prompt, at their own price', () => {
     expect(costUsd({ ...million, cachedTokens: 400_000 }, 'gpt-4o')).toBeCloseTo(0.6 * 2.5 + 0.4 * 1.25 + 10, 10);
   });

@@ -52,7 +52,9 @@ export function scriptedModel(...script: readonly [Completion | Error, ...(Compl
 }
 
 /** Time that passes only by sleeping, from noon on; chance is a constant, 0 unless given. */
-export function manualWaiting(random = 0): Waiting & { nowMs(): number; passMs(durationMs: number): void; readonly sleeps: readonly number[] } {
+export function manualWaiting(
+  random = 0,
+): Waiting & { nowMs(): number; passMs(durationMs: number): void; readonly sleeps: readonly number[] } {
   const sleeps: number[] = [];
   let nowMs = NOON_MS;
   return {

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { Context } from '../../cli/context.ts';
 import { runCli } from '../../cli/program.ts';
 import { plain } from '../../cli/terminal.ts';
@@ -69,16 +68,24 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { readonly pa
 const MAIN = join(import.meta.dirname, '../../cli/main.ts');
 
 /** The CLI as a process of its own, its standard input and outputs no terminals. */
-export function spawnCli(args: readonly string[], options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {}) {
+export function spawnCli(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+) {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const output = Promise.all([text(child.stdout), text(child.stderr)]);
-  const ended = once(child, 'close').then(async ([exitCode, signal]) => {
-    const [stdout, stderr] = await output;
-    return { exitCode: (exitCode ?? signal) as number | NodeJS.Signals, stdout, stderr };
-  });
+  const text = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', chunk => {
+      text[name] += chunk;
+    });
+  }
+  const ended = once(child, 'close').then(([exitCode, signal]) => ({
+    exitCode: (exitCode ?? signal) as number | NodeJS.Signals,
+    ...text,
+  }));
   return { child, ended };
 }

@@ -40,7 +40,10 @@ export interface FakeAppOptions {
   /** The end of every run. Default `completed`. */
   readonly end?: 'completed' | 'failed' | 'terminated';
   /** Looks at a request first; undefined leaves it to the fake. */
-  readonly before?: (request: SeenRequest, earlier: readonly SeenRequest[]) => Answer | undefined | Promise<Answer | undefined>;
+  readonly before?: (
+    request: SeenRequest,
+    earlier: readonly SeenRequest[],
+  ) => Answer | undefined | Promise<Answer | undefined>;
 }
 
 /** Three successes. */
@@ -54,7 +57,12 @@ export function reportOf(lines: readonly ResultLine[], runId = 'run-1'): Report 
 }
 
 /** A run's status after so many of its lines. */
-export function statusOf(runId: string, lines: readonly ResultLine[], done: number, end?: FakeAppOptions['end']): RunStatus {
+export function statusOf(
+  runId: string,
+  lines: readonly ResultLine[],
+  done: number,
+  end?: FakeAppOptions['end'],
+): RunStatus {
   const row = { runId, analysis: 'triage', deployment: 'gpt-4o-mini', createdAtMs: NOON_MS };
   const { report } = { report: reportOf(lines, runId) };
   if (end === 'completed') return runStatusOf({ ...row, summary: report }, null, []);
@@ -123,7 +131,11 @@ function send(outgoing: ServerResponse, { status, body }: Exclude<Answer, 'cut'>
 }
 
 /** An error document as the app writes it. */
-export function problem(status: number, title: string, violation?: { field: string; value: string; allowed: string }): Answer {
+export function problem(
+  status: number,
+  title: string,
+  violation?: { field: string; value: string; allowed: string },
+): Answer {
   const detail = violation ? `${violation.field} is ${violation.value}; allowed: ${violation.allowed}` : title;
   return { status, body: { type: 'about:blank', title, status, detail, violations: violation ? [violation] : [] } };
 }
@@ -131,7 +143,8 @@ export function problem(status: number, title: string, violation?: { field: stri
 function createRoutes({ lines = THREE_LINES, plan = {}, polls = lines.length, end = 'completed' }: FakeAppOptions) {
   const runs = new Map<string, { runId: string; polls: number }>();
   const byId = (runId: string) => [...runs.values()].find(run => run.runId === runId);
-  const noSuchRun = (runId: string) => problem(404, 'No such run', { field: 'runId', value: `"${runId}"`, allowed: 'the id of a run' });
+  const noSuchRun = (runId: string) =>
+    problem(404, 'No such run', { field: 'runId', value: `"${runId}"`, allowed: 'the id of a run' });
 
   function start({ headers }: SeenRequest): Answer {
     const key = String(headers['idempotency-key']);
@@ -156,18 +169,24 @@ function createRoutes({ lines = THREE_LINES, plan = {}, polls = lines.length, en
   function results(query: URLSearchParams): Answer {
     const outcome = query.get('outcome');
     const found = lines.filter(line => outcome === null || line.outcome === outcome);
-    if (query.get('format') === 'csv') return { status: 200, body: ['id', ...found.map(({ id }) => id)].map(row => `${row}\n`).join('') };
-    if (query.get('format') === 'ndjson') return { status: 200, body: found.map(line => `${JSON.stringify(line)}\n`).join('') };
+    if (query.get('format') === 'csv')
+      return { status: 200, body: ['id', ...found.map(({ id }) => id)].map(row => `${row}\n`).join('') };
+    if (query.get('format') === 'ndjson')
+      return { status: 200, body: found.map(line => `${JSON.stringify(line)}\n`).join('') };
     const [offset, limit] = [Number(query.get('offset')), Number(query.get('limit'))];
     const nextOffset = offset + limit < found.length ? offset + limit : null;
-    return { status: 200, body: { total: found.length, offset, limit, nextOffset, results: found.slice(offset, offset + limit) } };
+    return {
+      status: 200,
+      body: { total: found.length, offset, limit, nextOffset, results: found.slice(offset, offset + limit) },
+    };
   }
 
   return (request: SeenRequest): Answer => {
     const { pathname, searchParams } = new URL(request.path, 'http://app');
     const [, , resource, runId, kind] = pathname.split('/');
     const isPost = request.method === 'POST';
-    if (isPost && resource === 'uploads') return { status: 201, body: { uploadId: 'u.csv', format: 'csv', bytes: 9, issues: 3, distinct: 3 } };
+    if (isPost && resource === 'uploads')
+      return { status: 201, body: { uploadId: 'u.csv', format: 'csv', bytes: 9, issues: 3, distinct: 3 } };
     if (isPost && searchParams.get('plan') === 'true') return { status: 200, body: { ...DEFAULT_PLAN, ...plan } };
     if (isPost) return start(request);
     if (resource === 'health') return { status: 200, body: { status: 'ok', service: { simulator: true } } };

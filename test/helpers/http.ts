@@ -1,4 +1,10 @@
-import { type HttpHandler, HttpRequest, type HttpRequestInit, type HttpResponse, InvocationContext } from '@azure/functions';
+import {
+  type HttpHandler,
+  HttpRequest,
+  type HttpRequestInit,
+  type HttpResponse,
+  InvocationContext,
+} from '@azure/functions';
 import * as df from 'durable-functions';
 
 /** A request as the Functions runtime hands it to a handler. */
@@ -7,7 +13,11 @@ export function httpRequest(init: HttpRequestInit = {}): HttpRequest {
 }
 
 /** A POST with a body of that type. */
-export function post(body: string | Uint8Array, contentType: string, headers: Record<string, string> = {}): HttpRequest {
+export function post(
+  body: string | Uint8Array,
+  contentType: string,
+  headers: Record<string, string> = {},
+): HttpRequest {
   const content = typeof body === 'string' ? { string: body } : { bytes: body };
   return httpRequest({ method: 'POST', body: content, headers: { 'content-type': contentType, ...headers } });
 }
@@ -22,7 +32,11 @@ export interface HandlerReply {
 }
 
 /** Calls a handler with a durable client in its context; what it logs goes to `logged`. */
-export async function callHandler(handler: HttpHandler, request: HttpRequest, logged: unknown[] = []): Promise<HandlerReply> {
+export async function callHandler(
+  handler: HttpHandler,
+  request: HttpRequest,
+  logged: unknown[] = [],
+): Promise<HandlerReply> {
   const input = df.input.durableClient();
   const context = new InvocationContext({
     functionName: 'test-function',
@@ -30,10 +44,20 @@ export async function callHandler(handler: HttpHandler, request: HttpRequest, lo
     logHandler: (_level, ...args) => logged.push(...args),
     options: { trigger: { type: 'httpTrigger', name: 'request' }, extraInputs: [input], extraOutputs: [] },
   });
-  context.extraInputs.set(input, { taskHubName: 'test', creationUrls: {}, managementUrls: { id: 'INSTANCEID' }, rpcBaseUrl: 'http://127.0.0.1:1/' });
-  const { status = 200, headers, jsonBody, body } = (await handler(request, context)) as Exclude<Awaited<ReturnType<HttpHandler>>, HttpResponse>;
+  context.extraInputs.set(input, {
+    taskHubName: 'test',
+    creationUrls: {},
+    managementUrls: { id: 'INSTANCEID' },
+    rpcBaseUrl: 'http://127.0.0.1:1/',
+  });
+  const {
+    status = 200,
+    headers,
+    jsonBody,
+    body,
+  } = (await handler(request, context)) as Exclude<Awaited<ReturnType<HttpHandler>>, HttpResponse>;
   const text = jsonBody === undefined ? String(body ?? '') : JSON.stringify(jsonBody);
   const read = new Headers(headers as Record<string, string>);
-  const isJson = jsonBody !== undefined || read.get('content-type')?.includes('json');
+  const isJson = jsonBody !== undefined || /[/+]json$/.test(read.get('content-type') ?? '');
   return { status, headers: read, text, json: isJson ? JSON.parse(text) : null };
 }

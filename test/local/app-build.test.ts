@@ -19,7 +19,10 @@ async function writeAll(folder: string, files: Readonly<Record<string, number>>)
 describe('isUpToDate', () => {
   it.each([
     { files: { 'built.json': 300, 'src/index.ts': 100, 'src/core/deep/er.ts': 200, 'host.json': 100 }, expected: true },
-    { files: { 'built.json': 300, 'src/index.ts': 100, 'src/core/deep/er.ts': 400, 'host.json': 100 }, expected: false },
+    {
+      files: { 'built.json': 300, 'src/index.ts': 100, 'src/core/deep/er.ts': 400, 'host.json': 100 },
+      expected: false,
+    },
     { files: { 'built.json': 300, 'src/index.ts': 100, 'host.json': 301 }, expected: false },
     { files: { 'built.json': 300, 'src/index.ts': 100, 'other/file.ts': 400 }, expected: true },
     { files: { 'src/index.ts': 100 }, expected: false },

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { TableClient } from '@azure/data-tables';
 import { BlobServiceClient } from '@azure/storage-blob';
@@ -29,7 +29,9 @@ describe('startAzurite', () => {
     expect(await first.ended).toMatch(/exit code 0/);
 
     const second = await startAzurite({ folder: storage });
-    const blob = BlobServiceClient.fromConnectionString(second.connectionString).getContainerClient('box').getBlobClient('note');
+    const blob = BlobServiceClient.fromConnectionString(second.connectionString)
+      .getContainerClient('box')
+      .getBlobClient('note');
     expect(String(await blob.downloadToBuffer())).toBe('kept');
     const rows = TableClient.fromConnectionString(second.connectionString, 'Rows', { allowInsecureConnection: true });
     expect(await rows.getEntity('p', 'r')).toMatchObject({ text: 'kept too' });

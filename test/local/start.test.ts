@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type LocalOptions, startLocalEnvironment } from '../../local/start.ts';
 import { temporaryFolder } from '../helpers/cli-harness.ts';
@@ -56,7 +56,9 @@ describe('startLocalEnvironment', { timeout: 60_000 }, () => {
     await using folder = await temporaryFolder();
     const environment = await start(folder.path, { inMemory: true });
     process.kill(environment.hostPid, 'SIGKILL');
-    expect((await environment.broken).message).toMatch(/^the host was ended by SIGKILL; its last output:\nFunctions host ready/);
+    expect((await environment.broken).message).toMatch(
+      /^the host was ended by SIGKILL; its last output:\nFunctions host ready/,
+    );
     await environment.stop();
     expect(await answers(environment.service.endpoint)).toBe(false);
   });
@@ -65,7 +67,11 @@ describe('startLocalEnvironment', { timeout: 60_000 }, () => {
     await using folder = await temporaryFolder();
     const real = { AZURE_OPENAI_ENDPOINT: 'http://127.0.0.1:9', AZURE_OPENAI_DEPLOYMENT: 'mine' };
     const lines: string[] = [];
-    const environment = await start(folder.path, { inMemory: true, env: { ...CLEAN_ENV, ...real }, log: line => lines.push(line) });
+    const environment = await start(folder.path, {
+      inMemory: true,
+      env: { ...CLEAN_ENV, ...real },
+      log: line => lines.push(line),
+    });
     expect(environment.service).toEqual({ simulator: false, endpoint: 'http://127.0.0.1:9', deployment: 'mine' });
     expect(lines.at(-1)).toContain('the real service http://127.0.0.1:9');
     await environment.stop();
@@ -77,7 +83,9 @@ describe('startLocalEnvironment', { timeout: 60_000 }, () => {
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;
     const lines: string[] = [];
-    await expect(start(folder.path, { port, log: line => lines.push(line) })).rejects.toThrow(`port ${port} is taken by another program`);
+    await expect(start(folder.path, { port, log: line => lines.push(line) })).rejects.toThrow(
+      `port ${port} is taken by another program`,
+    );
     expect(lines).toEqual([]);
     taken.close();
   });
@@ -85,7 +93,9 @@ describe('startLocalEnvironment', { timeout: 60_000 }, () => {
   it('refuses a setting out of range before it starts anything', async () => {
     await using folder = await temporaryFolder();
     const env = { ...CLEAN_ENV, AI_BATCH_STREAMS: '17' };
-    await expect(start(folder.path, { env })).rejects.toThrow('AI_BATCH_STREAMS is "17"; allowed: an integer from 1 to 16');
+    await expect(start(folder.path, { env })).rejects.toThrow(
+      'AI_BATCH_STREAMS is "17"; allowed: an integer from 1 to 16',
+    );
   });
 
   it('ends what it has started when it is aborted half way', async () => {

@@ -10,10 +10,12 @@ beforeAll(async () => {
 });
 afterAll(() => azurite.stop());
 
-const markers = () => BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient('fanfold-local');
+const markers = () =>
+  BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient('fanfold-local');
 beforeEach(() => markers().deleteIfExists());
 
-const check = (store: Parameters<typeof checkStorageMarker>[0]) => checkStorageMarker(store, 'state.db', azurite.connectionString);
+const check = (store: Parameters<typeof checkStorageMarker>[0]) =>
+  checkStorageMarker(store, 'state.db', azurite.connectionString);
 
 describe('checkStorageMarker', () => {
   it('marks a new state file and its storage, and knows them again', async () => {

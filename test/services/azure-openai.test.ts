@@ -12,7 +12,14 @@ import { noCredential } from '../helpers/test-storage.ts';
 
 function request(changes: Partial<CompletionRequest> = {}): CompletionRequest {
   const messages = messagesFor(triage, issue());
-  return { deployment: 'gpt-4o-mini', analysis: triage, messages, maxCompletionTokens: 500, timeoutMs: 10_000, ...changes };
+  return {
+    deployment: 'gpt-4o-mini',
+    analysis: triage,
+    messages,
+    maxCompletionTokens: 500,
+    timeoutMs: 10_000,
+    ...changes,
+  };
 }
 
 function client(endpoint: string, changes: Partial<Settings> = {}, credential: () => TokenCredential = noCredential) {
@@ -26,7 +33,9 @@ function completion(message: object, more: object = {}) {
     object: 'chat.completion',
     created: 1,
     model: 'gpt-4o-mini-2024-07-18',
-    choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: '{}', refusal: null, ...message } }],
+    choices: [
+      { index: 0, finish_reason: 'stop', message: { role: 'assistant', content: '{}', refusal: null, ...message } },
+    ],
     usage: { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18, prompt_tokens_details: { cached_tokens: 5 } },
     ...more,
   };
@@ -62,7 +71,9 @@ describe('a completion', () => {
       required: Object.keys(triage.wireSchema.shape),
       additionalProperties: false,
     });
-    expect(JSON.stringify(response_format)).not.toMatch(/"(minLength|maxLength|pattern|format|minimum|maximum|maxItems)":/);
+    expect(JSON.stringify(response_format)).not.toMatch(
+      /"(minLength|maxLength|pattern|format|minimum|maximum|maxItems)":/,
+    );
   });
 
   test.each([
@@ -70,7 +81,12 @@ describe('a completion', () => {
     ['an empty text', { content: '' }, {}, { text: null, refused: false }],
     ['no usage', {}, { usage: undefined }, { usage: { promptTokens: 0, completionTokens: 0, cachedTokens: 0 } }],
     ['usage', {}, {}, { usage: { promptTokens: 11, completionTokens: 7, cachedTokens: 5 } }],
-    ['usage without details', {}, { usage: { prompt_tokens: 2, completion_tokens: 1 } }, { usage: { promptTokens: 2, completionTokens: 1, cachedTokens: 0 } }],
+    [
+      'usage without details',
+      {},
+      { usage: { prompt_tokens: 2, completion_tokens: 1 } },
+      { usage: { promptTokens: 2, completionTokens: 1, cachedTokens: 0 } },
+    ],
     ['no choice', {}, { choices: [] }, { text: null, refused: false, finishReason: 'stop' }],
   ])('with %s is read as such', async (_, message, more, expected) => {
     await using server = await startServer({ status: 200, body: completion(message, more) });
@@ -78,7 +94,9 @@ describe('a completion', () => {
   });
 
   test.each(['length', 'content_filter'])('that ended by %s says so, and keeps its usage', async finishReason => {
-    const choices = [{ index: 0, finish_reason: finishReason, message: { role: 'assistant', content: '{"a', refusal: null } }];
+    const choices = [
+      { index: 0, finish_reason: finishReason, message: { role: 'assistant', content: '{"a', refusal: null } },
+    ];
     await using server = await startServer({ status: 200, body: completion({}, { choices }) });
     expect(await client(server.url).complete(request())).toMatchObject({ finishReason, usage: { promptTokens: 11 } });
   });
@@ -88,7 +106,11 @@ describe('a completion', () => {
     [{ 'x-request-id': 'b' }, 'b'],
     [{}, null],
   ])('has the request id of %j', async (headers, requestId) => {
-    await using server = await startServer({ status: 200, headers: headers as Record<string, string>, body: completion({}) });
+    await using server = await startServer({
+      status: 200,
+      headers: headers as Record<string, string>,
+      body: completion({}),
+    });
     expect((await client(server.url).complete(request())).requestId).toBe(requestId);
   });
 });
@@ -187,7 +209,10 @@ describe('an HTTP error', () => {
     ['another object', { 'content-type': 'application/json' }, '{"hello":1}'],
   ])('is what a 200 with %s for a body counts as', async (_, headers, body) => {
     await using server = await startServer({ status: 200, headers: headers as Record<string, string>, body });
-    expect(await failureOf(client(server.url).complete(request()))).toMatchObject({ code: 'service_error', retryAfterMs: null });
+    expect(await failureOf(client(server.url).complete(request()))).toMatchObject({
+      code: 'service_error',
+      retryAfterMs: null,
+    });
     expect(server.received).toHaveLength(1);
   });
 
@@ -207,7 +232,10 @@ describe('an HTTP error', () => {
     [{}, null],
   ])('429 with %j asks to wait %s ms', async (headers, retryAfterMs) => {
     await using server = await startServer({ status: 429, headers: headers as Record<string, string>, body: {} });
-    expect(await failureOf(client(server.url).complete(request()))).toMatchObject({ code: 'rate_limited', retryAfterMs });
+    expect(await failureOf(client(server.url).complete(request()))).toMatchObject({
+      code: 'rate_limited',
+      retryAfterMs,
+    });
     expect(server.received).toHaveLength(1);
   });
 
@@ -223,7 +251,10 @@ describe('an HTTP error', () => {
 
   test('503 with a wait is no throttle', async () => {
     await using server = await startServer({ status: 503, headers: { 'retry-after': '30' } });
-    expect(await failureOf(client(server.url).complete(request()))).toMatchObject({ code: 'service_error', retryAfterMs: null });
+    expect(await failureOf(client(server.url).complete(request()))).toMatchObject({
+      code: 'service_error',
+      retryAfterMs: null,
+    });
   });
 });
 
@@ -245,13 +276,20 @@ describe('a throttle of the simulator', () => {
 describe('the network', () => {
   test('that gives no answer in time is a timeout, after one request', async () => {
     await using server = await startServer(() => {});
-    expect(await failureOf(client(server.url).complete(request({ timeoutMs: 30 })))).toMatchObject({ code: 'timeout', status: null });
+    expect(await failureOf(client(server.url).complete(request({ timeoutMs: 30 })))).toMatchObject({
+      code: 'timeout',
+      status: null,
+    });
     expect(server.received).toHaveLength(1);
   });
 
   test('that stalls within a body is a timeout', async () => {
-    await using server = await startServer(response => void response.writeHead(200, { 'content-type': 'application/json' }).write('{"choices"'));
-    expect(await failureOf(client(server.url).complete(request({ timeoutMs: 100 })))).toMatchObject({ code: 'timeout' });
+    await using server = await startServer(
+      response => void response.writeHead(200, { 'content-type': 'application/json' }).write('{"choices"'),
+    );
+    expect(await failureOf(client(server.url).complete(request({ timeoutMs: 100 })))).toMatchObject({
+      code: 'timeout',
+    });
   });
 
   test('that breaks before or within an answer is a lost connection', async () => {
@@ -270,7 +308,9 @@ describe('the network', () => {
     const { url, ...server } = await startServer({ status: 200 });
     await server[Symbol.asyncDispose]();
     expect(await failureOf(client(url).complete(request()))).toMatchObject({ code: 'connection_failed' });
-    expect(await failureOf(client('http://no-such-host.invalid').complete(request()))).toMatchObject({ code: 'connection_failed' });
+    expect(await failureOf(client('http://no-such-host.invalid').complete(request()))).toMatchObject({
+      code: 'connection_failed',
+    });
   });
 
   test('with a certificate that nobody trusts is a failed connection', async () => {
@@ -284,7 +324,10 @@ describe('the network', () => {
 
   test('takes as many connections as the smaller of both settings, and keeps them', async () => {
     const simulator = await startOpenAiSimulator({ port: 0, latencyMs: 30, latencyCv: 0 });
-    for (const limits of [{ maxConnections: 3, maxConnectionsPerHost: 10 }, { maxConnections: 10, maxConnectionsPerHost: 3 }]) {
+    for (const limits of [
+      { maxConnections: 3, maxConnectionsPerHost: 10 },
+      { maxConnections: 10, maxConnectionsPerHost: 3 },
+    ]) {
       simulator.reset();
       const model = client(simulator.url, limits);
       await Promise.all(Array.from({ length: 9 }, () => model.complete(request())));
@@ -310,21 +353,34 @@ describe('the endpoint', () => {
     await using server = await startServer({ status: 200, body: completion({}) });
     await client(`${server.url}/gateway/openai/`).complete(request());
     await client(server.url.replace('127.0.0.1', 'localhost')).complete(request());
-    expect(server.received.map(({ path }) => path)).toEqual(['/gateway/openai/v1/chat/completions', '/openai/v1/chat/completions']);
+    expect(server.received.map(({ path }) => path)).toEqual([
+      '/gateway/openai/v1/chat/completions',
+      '/openai/v1/chat/completions',
+    ]);
     expect(server.received[1]?.headers.host).toMatch(/^localhost:/);
   });
 
   test('is needed', () => {
-    expect(() => createAzureOpenAi(settings({ endpoint: null }), noCredential)).toThrow('AZURE_OPENAI_ENDPOINT is not set');
+    expect(() => createAzureOpenAi(settings({ endpoint: null }), noCredential)).toThrow(
+      'AZURE_OPENAI_ENDPOINT is not set',
+    );
   });
 });
 
 describe('describe', () => {
   test('knows a simulator by its header', async () => {
     const simulator = await startOpenAiSimulator({ port: 0 });
-    expect(await client(simulator.url).describe()).toEqual({ endpoint: simulator.url, reachable: true, simulator: true });
+    expect(await client(simulator.url).describe()).toEqual({
+      endpoint: simulator.url,
+      reachable: true,
+      simulator: true,
+    });
     await simulator.close();
-    expect(await client(simulator.url).describe()).toEqual({ endpoint: simulator.url, reachable: false, simulator: false });
+    expect(await client(simulator.url).describe()).toEqual({
+      endpoint: simulator.url,
+      reachable: false,
+      simulator: false,
+    });
   });
 
   test.each([

@@ -59,7 +59,14 @@ describe('issue pages', () => {
     const blobs = createMemoryBlobs();
     const pages = createIssuePages(blobs);
     const distinct = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
-    const issues = issuesOf([...distinct(0, 100), 5, 5, ...distinct(100, 198), ...Array<number>(100).fill(7), ...distinct(198, 210)]);
+    const issues = issuesOf([
+      ...distinct(0, 100),
+      5,
+      5,
+      ...distinct(100, 198),
+      ...Array<number>(100).fill(7),
+      ...distinct(198, 210),
+    ]);
     await writeAll(pages, 'run', issues);
     const names = [...blobs.content.keys()].sort();
     expect(names).toEqual(['run/manifest.json', ...[0, 1, 2, 3].map(n => `run/pages/0000${n}.ndjson`)]);
@@ -71,7 +78,9 @@ describe('issue pages', () => {
   test('begin anew after a million characters', async () => {
     const blobs = createMemoryBlobs();
     const pages = createIssuePages(blobs);
-    const issues = [400_000, 700_000, 10, 1_200_000, 10].map((length, n) => issue({ id: `A-${n}`, description: `${n}${'x'.repeat(length)}` }));
+    const issues = [400_000, 700_000, 10, 1_200_000, 10].map((length, n) =>
+      issue({ id: `A-${n}`, description: `${n}${'x'.repeat(length)}` }),
+    );
     await writeAll(pages, 'run', issues);
     expect([...blobs.content.keys()].filter(name => name.includes('/pages/'))).toHaveLength(3);
     await expectHeld(pages, 'run', issues);
@@ -122,7 +131,9 @@ describe('issue pages', () => {
 
   test('of 40 MB do not stay in memory, and are read all the same', async () => {
     const blobs = createMemoryBlobs();
-    const issues = Array.from({ length: 20 }, (_, n) => issue({ id: `A-${n}`, description: `${n}${'x'.repeat(1_000_000)}` }));
+    const issues = Array.from({ length: 20 }, (_, n) =>
+      issue({ id: `A-${n}`, description: `${n}${'x'.repeat(1_000_000)}` }),
+    );
     let reads = 0;
     const pages = createIssuePages({ ...blobs, read: name => blobs.read(name).finally(() => reads++) });
     await writeAll(pages, 'run', issues);

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { stringify } from 'csv-stringify/sync';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Source } from '../../src/core/contracts.ts';
 import { contentOf, type Issue } from '../../src/core/issues.ts';
@@ -28,7 +28,10 @@ describe('CSV', () => {
     ['semicolon', ';'],
     ['tab', '\t'],
   ])('is read with the delimiter %s, as its header tells', async (_, delimiter) => {
-    const rows = [['id', 'title', 'description'], ['A-1', 'Save; fails, often', 'One\ttab']];
+    const rows = [
+      ['id', 'title', 'description'],
+      ['A-1', 'Save; fails, often', 'One\ttab'],
+    ];
     expect(await read('csv', stringify(rows, { delimiter }))).toEqual([
       { id: 'A-1', title: 'Save; fails, often', description: 'One\ttab' },
     ]);
@@ -96,7 +99,9 @@ describe('CSV', () => {
   });
 
   test('without a column of text is refused by its header', async () => {
-    expect(await refusal('csv', 'key,points\nA-1,3\n')).toMatch(/^header is "key, points"; allowed: a column for the title/);
+    expect(await refusal('csv', 'key,points\nA-1,3\n')).toMatch(
+      /^header is "key, points"; allowed: a column for the title/,
+    );
   });
 
   test('gives the same issues in whatever chunks it comes', async () => {
@@ -108,19 +113,31 @@ describe('CSV', () => {
     ]);
     const length = Buffer.byteLength(text);
     for (let cut = 0; cut <= length; cut++) expect(await read('csv', text, [cut])).toEqual(expected);
-    expect(await read('csv', text, Array.from({ length }, (_, at) => at))).toEqual(expected);
+    expect(
+      await read(
+        'csv',
+        text,
+        Array.from({ length }, (_, at) => at),
+      ),
+    ).toEqual(expected);
   });
 
   test('of any cells gives them back, in any chunks', async () => {
-    const cell = fc.string({ unit: fc.constantFrom('a', 'ä', '€', '😀', ' ', '"', ',', ';', '\t', '\n', '\r', "'"), maxLength: 8 });
+    const cell = fc.string({
+      unit: fc.constantFrom('a', 'ä', '€', '😀', ' ', '"', ',', ';', '\t', '\n', '\r', "'"),
+      maxLength: 8,
+    });
     const row = fc.tuple(cell, cell);
     const rows = fc.array(row, { minLength: 1, maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(rows, fc.constantFrom(',', ';', '\t'), fc.array(fc.nat(300)), async (cells, delimiter, cuts) => {
-        const text = stringify([['key', 'title', 'description'], ...cells.map(([title, body], n) => [n + 1, title, body])], {
-          delimiter,
-          quoted_string: true,
-        });
+        const text = stringify(
+          [['key', 'title', 'description'], ...cells.map(([title, body], n) => [n + 1, title, body])],
+          {
+            delimiter,
+            quoted_string: true,
+          },
+        );
         const asText = (value: string) => value.replace(/\r\n?/g, '\n').replaceAll('\uFFFD', '').trim();
         expect(await read('csv', text, cuts)).toEqual(
           cells.map(([title, body], n) => ({ id: String(n + 1), title: asText(title), description: asText(body) })),
@@ -143,14 +160,24 @@ describe('CSV', () => {
       }
     }
     const settled = () => new Promise<void>(resolve => setImmediate(resolve));
-    const endless = readIssues('csv', chunks(() => Buffer.from('Last,')));
+    const endless = readIssues(
+      'csv',
+      chunks(() => Buffer.from('Last,')),
+    );
     expect((await endless.next()).value?.title).toBe('Title 0');
     expect(open).toBe(1);
     await endless.return(undefined);
     await settled();
     expect(open).toBe(0);
 
-    await expect(Array.fromAsync(readIssues('csv', chunks(() => Buffer.from('a"b\n'))))).rejects.toThrow('line 1002');
+    await expect(
+      Array.fromAsync(
+        readIssues(
+          'csv',
+          chunks(() => Buffer.from('a"b\n')),
+        ),
+      ),
+    ).rejects.toThrow('line 1002');
     const failure = new Error('the blob is gone');
     const failing = chunks(() => {
       throw failure;
@@ -182,7 +209,9 @@ describe('NDJSON', () => {
     await fc.assert(
       fc.asyncProperty(titles, fc.array(fc.nat(500)), async (texts, cuts) => {
         const text = texts.map(title => `${JSON.stringify({ title })}\n`).join('');
-        expect(await read('ndjson', text, cuts)).toEqual(await read('json', JSON.stringify(texts.map(title => ({ title })))));
+        expect(await read('ndjson', text, cuts)).toEqual(
+          await read('json', JSON.stringify(texts.map(title => ({ title })))),
+        );
       }),
       { numRuns: 50 },
     );
@@ -190,7 +219,10 @@ describe('NDJSON', () => {
 });
 
 describe('JSON', () => {
-  const list = [{ id: 7, title: 'One', labels: ['a b'] }, { fields: { summary: 'Two' }, key: 'A-2' }];
+  const list = [
+    { id: 7, title: 'One', labels: ['a b'] },
+    { fields: { summary: 'Two' }, key: 'A-2' },
+  ];
   const issues = [
     { id: '7', title: 'One', description: '', labels: ['a b'] },
     { id: 'A-2', title: 'Two', description: '' },
@@ -208,7 +240,11 @@ describe('JSON', () => {
     ['no JSON', '[secret]', 'body is "8 characters"; allowed: valid JSON'],
     ['no list', '{"issue":"secret"}', 'body is "object"; allowed: a list of issues, or an object with a list "issues"'],
     ['null', 'null', 'body is "object"; allowed: a list of issues, or an object with a list "issues"'],
-    ['a member that is no issue', '[{"title":"a"},["secret"]]', 'issues.1 is "a list"; allowed: an object with a title or a description'],
+    [
+      'a member that is no issue',
+      '[{"title":"a"},["secret"]]',
+      'issues.1 is "a list"; allowed: an object with a title or a description',
+    ],
   ])('that is or has %s is refused', async (_, text, message) => {
     expect(await refusal('json', text)).toBe(message);
   });
@@ -220,7 +256,9 @@ describe('placeIssues', () => {
       yield* issues;
     }
     const places: unknown[] = [];
-    const counts = await countIssues(placeIssues(each(), contentOf, limit), ({ index, sameAs, issue: { id } }) => places.push([id, index, sameAs]));
+    const counts = await countIssues(placeIssues(each(), contentOf, limit), ({ index, sameAs, issue: { id } }) =>
+      places.push([id, index, sameAs]),
+    );
     return { places, ...counts, copies: Object.fromEntries(counts.copies) };
   }
 
@@ -247,7 +285,9 @@ describe('placeIssues', () => {
   });
 
   test('refuses one id with two contents by both rows, and a source without issues', async () => {
-    await expect(place([a, b, { ...b, id: 'A' }])).rejects.toThrow('issues.2.id is "A"; allowed: one content for each id, but rows 1 and 3 differ');
+    await expect(place([a, b, { ...b, id: 'A' }])).rejects.toThrow(
+      'issues.2.id is "A"; allowed: one content for each id, but rows 1 and 3 differ',
+    );
     await expect(place([])).rejects.toThrow('source is "0 issues"; allowed: 1 issue or more');
   });
 });

@@ -107,7 +107,9 @@ describe('the ledger in Table storage', () => {
       row: JSON.stringify({ state, ...rest, latencyMs: index, answer: null }),
     }));
     for (let at = 0; at < entities.length; at += 100) {
-      await storage.table('FanfoldLedger0').submitTransaction(entities.slice(at, at + 100).map(entity => ['create', entity]));
+      await storage
+        .table('FanfoldLedger0')
+        .submitTransaction(entities.slice(at, at + 100).map(entity => ['create', entity]));
     }
     const rowAt = ledger.openReader('run');
     const latencies: unknown[] = [];
@@ -121,7 +123,8 @@ describe('the ledger in Table storage', () => {
     const ledger = createLedgerStore(storage, 4);
     await ledger.write('run', 5, settledRow({ outcome: 'failed', code: 'refused', answer: null }), null);
     await ledger.write('run', 6, claimed, null);
-    const columnsOf = async (table: number, rowKey: string) => storage.table(`FanfoldLedger${table}`).getEntity('run', rowKey);
+    const columnsOf = async (table: number, rowKey: string) =>
+      storage.table(`FanfoldLedger${table}`).getEntity('run', rowKey);
     expect(await columnsOf(1, '00000005')).toMatchObject({ state: 'settled', outcome: 'failed', code: 'refused' });
     expect(await columnsOf(2, '00000006')).toMatchObject({ state: 'claimed', outcome: '', code: '' });
   });

@@ -8,9 +8,24 @@ import { reportInput, resultLine, unsuccessful } from '../helpers/factories.ts';
 import { createMemoryBlobs } from '../helpers/memory-stores.ts';
 import { ownStorage } from '../helpers/test-storage.ts';
 
-const COLUMNS = ['index', 'id', 'title', 'outcome', 'code', 'coalescedWith', 'latencyMs', 'promptTokens', 'completionTokens', 'costUsd'];
+const COLUMNS = [
+  'index',
+  'id',
+  'title',
+  'outcome',
+  'code',
+  'coalescedWith',
+  'latencyMs',
+  'promptTokens',
+  'completionTokens',
+  'costUsd',
+];
 const lines: ResultLine[] = [
-  resultLine({ index: 0, title: 'Saving, "again"', answer: { category: 'bug', labels: ['disk', 'a, b'], confidence: 0.5 } }),
+  resultLine({
+    index: 0,
+    title: 'Saving, "again"',
+    answer: { category: 'bug', labels: ['disk', 'a, b'], confidence: 0.5 },
+  }),
   unsuccessful('failed', 'refused', 'APP-2'),
   resultLine({ index: 2, id: 'APP-3', coalescedWith: 'APP-1', costUsd: null, latencyMs: null }),
 ];
@@ -75,12 +90,17 @@ describe('CSV', () => {
     ]);
   });
 
-  test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '＝1', '=HYPERLINK("http://x","y")'])('quotes %j, which a spreadsheet would run', title => {
-    const [, row] = parse(csvOf([resultLine({ title, id: title, answer: { category: title } })], ['category'])) as string[][];
-    expect(row?.[1]).toBe(`'${title}`);
-    expect(row?.[2]).toBe(`'${title}`);
-    expect(row?.at(-1)).toBe(`'${title}`);
-  });
+  test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '＝1', '=HYPERLINK("http://x","y")'])(
+    'quotes %j, which a spreadsheet would run',
+    title => {
+      const [, row] = parse(
+        csvOf([resultLine({ title, id: title, answer: { category: title } })], ['category']),
+      ) as string[][];
+      expect(row?.[1]).toBe(`'${title}`);
+      expect(row?.[2]).toBe(`'${title}`);
+      expect(row?.at(-1)).toBe(`'${title}`);
+    },
+  );
 
   test('quotes a list whose first member would be run', () => {
     const [, row] = parse(csvOf([resultLine({ answer: { labels: ['=1+1', 'b'] } })], ['labels'])) as string[][];
@@ -88,7 +108,9 @@ describe('CSV', () => {
   });
 
   test('gives any text back, but for an apostrophe before a formula', () => {
-    const text = fc.string({ unit: fc.constantFrom('a', 'ä', '😀', ' ', '"', ',', ';', '\n', '\r', '\t', "'", '=', '-', '\u2028') });
+    const text = fc.string({
+      unit: fc.constantFrom('a', 'ä', '😀', ' ', '"', ',', ';', '\n', '\r', '\t', "'", '=', '-', '\u2028'),
+    });
     fc.assert(
       fc.property(fc.array(fc.tuple(text, text), { minLength: 1 }), pairs => {
         const given = pairs.map(([title, summary]) => resultLine({ title, answer: { summary } }));

@@ -1,21 +1,8 @@
 import { expect, test } from 'vitest';
-import { createRunStore, type RunRow } from '../../src/services/run-store.ts';
-import { NOON_MS, plan, summary } from '../helpers/factories.ts';
+import { createRunStore } from '../../src/services/run-store.ts';
+import { summary } from '../helpers/factories.ts';
+import { runRow } from '../helpers/run-rows.ts';
 import { ownStorage } from '../helpers/test-storage.ts';
-
-function runRow(changes: Partial<RunRow> = {}): RunRow {
-  return {
-    runId: 'run-1',
-    attempt: 1,
-    source: { blob: 'run-1/source.json', format: 'json', limit: null },
-    plan: plan(),
-    requestHash: 'hash-1',
-    createdAtMs: NOON_MS,
-    linkSecret: 'secret',
-    summary: null,
-    ...changes,
-  };
-}
 
 test('a run is inserted once; whoever comes later gets the one that is there', async () => {
   const runs = createRunStore(ownStorage());
@@ -51,7 +38,12 @@ test('the summary of a run that is not there is refused', async () => {
 test('runs are listed from the newest on, as many as asked for', async () => {
   const runs = createRunStore(ownStorage());
   expect(await runs.list(10)).toEqual([]);
-  for (const [runId, createdAtMs] of [['b', 2], ['c', 3], ['a', 1], ['d', 4]] as const) {
+  for (const [runId, createdAtMs] of [
+    ['b', 2],
+    ['c', 3],
+    ['a', 1],
+    ['d', 4],
+  ] as const) {
     await runs.insert(runRow({ runId, createdAtMs }));
   }
   await runs.finish('c', summary({ runId: 'c' }));

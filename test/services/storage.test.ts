@@ -14,7 +14,10 @@ describe('connectStorage', () => {
 
   test('goes to the account by https and credential where there is no connection string', () => {
     const credential = { getToken: async () => null };
-    const { container, table } = connectStorage(settings({ storage: null, storageAccount: 'fanfolddata' }), () => credential);
+    const { container, table } = connectStorage(
+      settings({ storage: null, storageAccount: 'fanfolddata' }),
+      () => credential,
+    );
     expect(container.url).toBe('https://fanfolddata.blob.core.windows.net/fanfold');
     expect(table('Runs').url).toContain('https://fanfolddata.table.core.windows.net');
     expect(table('Runs').tableName).toBe('Runs');

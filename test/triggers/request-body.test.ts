@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/core/problems.ts';
-import { integerQuery, MAX_FILE_BYTES, MAX_JSON_BYTES, readBody, readJson, wordQuery } from '../../src/triggers/request-body.ts';
+import {
+  integerQuery,
+  MAX_FILE_BYTES,
+  MAX_JSON_BYTES,
+  readBody,
+  readJson,
+  wordQuery,
+} from '../../src/triggers/request-body.ts';
 import { HttpProblem } from '../../src/triggers/responses.ts';
 import { httpRequest, post } from '../helpers/http.ts';
 
@@ -22,14 +29,23 @@ describe('readBody', () => {
 
   test('takes as many bytes as are allowed, and refuses one more', async () => {
     expect(await readBody(json('x'.repeat(1_000)), 1_000)).toHaveLength(1_000);
-    const tooLarge = { status: 413, title: 'Body too large', violations: [{ field: 'body', allowed: 'at most 2.0 MB' }] };
+    const tooLarge = {
+      status: 413,
+      title: 'Body too large',
+      violations: [{ field: 'body', allowed: 'at most 2.0 MB' }],
+    };
     expect(await refusal(readBody(json('x'.repeat(2_000_001)), 2_000_000))).toMatchObject(tooLarge);
-    expect((await refusal(readBody(json('x'.repeat(2_400_000)), 2_000_000))).message).toBe('body is 2.4 MB; allowed: at most 2.0 MB');
+    expect((await refusal(readBody(json('x'.repeat(2_400_000)), 2_000_000))).message).toBe(
+      'body is "2.4 MB"; allowed: at most 2.0 MB',
+    );
   });
 
   test('refuses by the announced length, before anything is read', async () => {
     const request = json('short', { 'content-length': '90000001' });
-    expect(await refusal(readBody(request, MAX_FILE_BYTES))).toMatchObject({ status: 413, violations: [{ value: '90.0 MB' }] });
+    expect(await refusal(readBody(request, MAX_FILE_BYTES))).toMatchObject({
+      status: 413,
+      violations: [{ value: '"90.0 MB"' }],
+    });
     expect(request.bodyUsed).toBe(false);
   });
 
@@ -53,14 +69,20 @@ describe('readJson', () => {
     expect(await readJson(json('0'))).toBe(0);
   });
 
-  test.each([['{"secret":'], ['secret'], ["{'secret':1}"], [`{"a":1,\n"secret" 2}${' '.repeat(100)}`]])('refuses %j without quoting it', async text => {
-    const error = await refusal(readJson(json(text)));
-    expect(error.violations[0]).toMatchObject({ field: 'body', allowed: 'valid JSON' });
-    expect(error.message).not.toContain('secret');
-  });
+  test.each([['{"secret":'], ['secret'], ["{'secret':1}"], [`{"a":1,\n"secret" 2}${' '.repeat(100)}`]])(
+    'refuses %j without quoting it',
+    async text => {
+      const error = await refusal(readJson(json(text)));
+      expect(error.violations[0]).toMatchObject({ field: 'body', allowed: 'valid JSON' });
+      expect(error.message).not.toContain('secret');
+    },
+  );
 
   test('refuses more than 10 MB', async () => {
-    expect(await refusal(readJson(json(new Uint8Array(MAX_JSON_BYTES + 1))))).toMatchObject({ status: 413, violations: [{ allowed: 'at most 10.0 MB' }] });
+    expect(await refusal(readJson(json(new Uint8Array(MAX_JSON_BYTES + 1))))).toMatchObject({
+      status: 413,
+      violations: [{ allowed: 'at most 10.0 MB' }],
+    });
   });
 });
 
@@ -71,16 +93,25 @@ describe('a query parameter', () => {
   test('is an integer within bounds, or its default', () => {
     expect(integerQuery(query({}), 'limit', 5, bounds)).toBe(5);
     expect(integerQuery(query({}), 'limit', 0, bounds)).toBe(0);
-    for (const [text, value] of [['1', 1], ['10', 10], ['007', 7]] as const) expect(integerQuery(query({ limit: text }), 'limit', 5, bounds)).toBe(value);
+    for (const [text, value] of [
+      ['1', 1],
+      ['10', 10],
+      ['007', 7],
+    ] as const)
+      expect(integerQuery(query({ limit: text }), 'limit', 5, bounds)).toBe(value);
   });
 
   test.each(['', '0', '11', '-1', '1.5', '1e1', '0x5', ' 5', 'many', '99999999999999999999'])('%j is refused', text => {
-    expect(() => integerQuery(query({ limit: text }), 'limit', 5, bounds)).toThrow(`limit is ${JSON.stringify(text)}; allowed: an integer from 1 to 10`);
+    expect(() => integerQuery(query({ limit: text }), 'limit', 5, bounds)).toThrow(
+      `limit is ${JSON.stringify(text)}; allowed: an integer from 1 to 10`,
+    );
   });
 
   test('is one of some words, or null', () => {
     expect(wordQuery(query({}), 'format', ['csv', 'json'])).toBeNull();
     expect(wordQuery(query({ format: 'csv' }), 'format', ['csv', 'json'])).toBe('csv');
-    expect(() => wordQuery(query({ format: 'CSV' }), 'format', ['csv', 'json'])).toThrow('format is "CSV"; allowed: one of: csv, json');
+    expect(() => wordQuery(query({ format: 'CSV' }), 'format', ['csv', 'json'])).toThrow(
+      'format is "CSV"; allowed: one of: csv, json',
+    );
   });
 });

@@ -7,14 +7,21 @@ const throwing = (error: unknown) => route(() => Promise.reject(error));
 
 describe('route', () => {
   test('adds the time taken to what a handler answers', async () => {
-    const handler = route(async request => ({ status: 202, headers: { Location: request.url }, jsonBody: { ok: true } }));
+    const handler = route(async request => ({
+      status: 202,
+      headers: { Location: request.url },
+      jsonBody: { ok: true },
+    }));
     const { status, headers, json } = await callHandler(handler, httpRequest());
     expect([status, json, headers.get('location')]).toEqual([202, { ok: true }, 'https://app.example/api/runs']);
     expect(headers.get('x-process-time')).toMatch(/^\d+\.\d$/);
   });
 
   test('adds it to what has no headers, too', async () => {
-    const { headers } = await callHandler(route(async () => ({ jsonBody: {} })), httpRequest());
+    const { headers } = await callHandler(
+      route(async () => ({ jsonBody: {} })),
+      httpRequest(),
+    );
     expect(Number(headers.get('x-process-time'))).toBeGreaterThanOrEqual(0);
   });
 
@@ -67,8 +74,8 @@ test('a field problem and a missing run name field, value and what is allowed', 
   expect(fieldProblem(415, 'Unknown', { field: 'Content-Type', value: 'x', allowed: 'y' })).toMatchObject({
     status: 415,
     title: 'Unknown',
-    message: 'Content-Type is x; allowed: y',
-    violations: [{ field: 'Content-Type', value: 'x', allowed: 'y' }],
+    message: 'Content-Type is "x"; allowed: y',
+    violations: [{ field: 'Content-Type', value: '"x"', allowed: 'y' }],
   });
   expect(noSuchRun('a"b')).toMatchObject({ status: 404, violations: [{ field: 'runId', value: '"a\\"b"' }] });
 });

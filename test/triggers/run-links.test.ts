@@ -7,7 +7,8 @@ import { httpRequest } from '../helpers/http.ts';
 const DAY_MS = 24 * 3_600_000;
 const SECRET = 'run-secret';
 
-const tokenOf = (runId: string, secret = SECRET) => signedLink(httpRequest(), runId, secret, NOON_MS).split('/links/')[1] ?? '';
+const tokenOf = (runId: string, secret = SECRET) =>
+  signedLink(httpRequest(), runId, secret, NOON_MS).split('/links/')[1] ?? '';
 
 function opens(token: string, secret = SECRET, nowMs = NOON_MS): boolean {
   const read = readToken(token);
@@ -24,7 +25,9 @@ describe('a signed link', () => {
   });
 
   test('needs no encoding in a URL', () => {
-    expect(new URL(signedLink(httpRequest(), 'run-1', SECRET, NOON_MS)).pathname.split('/').at(-1)).toBe(tokenOf('run-1'));
+    expect(new URL(signedLink(httpRequest(), 'run-1', SECRET, NOON_MS)).pathname.split('/').at(-1)).toBe(
+      tokenOf('run-1'),
+    );
   });
 
   test('opens no other run, and none with another secret', () => {
@@ -51,7 +54,16 @@ describe('a signed link', () => {
     );
   });
 
-  test.each(['', '~', '~~', 'run-1', 'run-1~1~sig', 'run-1~1767268800000', `${tokenOf('run-1')}~`, `~${tokenOf('run-1')}`])('is not %j', token => {
+  test.each([
+    '',
+    '~',
+    '~~',
+    'run-1',
+    'run-1~1~sig',
+    'run-1~1767268800000',
+    `${tokenOf('run-1')}~`,
+    `~${tokenOf('run-1')}`,
+  ])('is not %j', token => {
     expect(readToken(token)).toBeNull();
   });
 });
@@ -66,7 +78,11 @@ describe('links', () => {
     ['http://localhost:7071/other', 'http://localhost:7071/api'],
   ])('of a request to %s begin with %s', (url, root) => {
     const status = `${root}/runs/run-1`;
-    expect(runLinks(httpRequest({ url }), 'run-1')).toEqual({ status, results: `${status}/results`, report: `${status}/report` });
+    expect(runLinks(httpRequest({ url }), 'run-1')).toEqual({
+      status,
+      results: `${status}/results`,
+      report: `${status}/report`,
+    });
     expect(signedLink(httpRequest({ url }), 'run-1', SECRET, NOON_MS)).toBe(`${root}/links/${tokenOf('run-1')}`);
   });
 });

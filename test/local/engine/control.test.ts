@@ -109,6 +109,29 @@ describe('events', () => {
     expect(engine.raiseEvent(id, 'go', '3')).toBe('finished');
   });
 
+  test('that come during the last episode are dropped', async () => {
+    const { engine, store, status } = createHarness(app => {
+      // biome-ignore lint/correctness/useYield: orchestrators are generators, also those that wait for nothing.
+      app.orchestration('brief', function* () {
+        engine.raiseEvent('one', 'late', '1');
+        return 'done';
+      });
+    });
+    engine.startInstance({ name: 'brief', instanceId: 'one', inputJson: 'null' });
+    await engine.idle();
+    expect(status('one')).toMatchObject({ runtimeStatus: 'Completed', output: 'done' });
+    expect(store.readMessages('one')).toEqual([]);
+  });
+
+  test('of another case that come early are taken for the one waited for by the host alone', async () => {
+    const { engine, errors, status } = createHarness(registerWaiter);
+    const { instanceId } = engine.startInstance({ name: 'waiter', inputJson: 'null' });
+    for (const name of ['GO', 'GO']) engine.raiseEvent(instanceId, name, '1');
+    await engine.idle();
+    expect(status(instanceId).runtimeStatus).toBe('Running');
+    expect(errors.join()).toContain('event "GO" was raised while the orchestrator waits for "go"');
+  });
+
   test('of one name serve the newest wait first', async () => {
     const { run, engine, status, errors } = createHarness(app => {
       app.orchestration('stack', function* ({ df: durable }) {

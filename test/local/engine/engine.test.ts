@@ -66,3 +66,18 @@ test('episodes run at most as many at once as the limit says, one per instance',
   expect(peak).toBe(2);
   expect(ids.map(id => harness.status(id).runtimeStatus)).toEqual(Array(6).fill('Completed'));
 });
+
+test('what the worker itself fails with is the function’s failure', async () => {
+  const { worker, run, status } = createHarness(app => {
+    app.activity('step', { handler: () => null });
+    app.orchestration('work', function* ({ df: durable }) {
+      yield durable.callActivity('step');
+    });
+  });
+  const invoke = worker.invoke.bind(worker);
+  worker.invoke = async (name, trigger) => {
+    if (name === 'work') return invoke(name, trigger);
+    throw new Error('worker process ended');
+  };
+  expect(status(await run('work')).output).toContain("Activity function 'step' failed:  worker process ended");
+});

@@ -116,7 +116,7 @@ test('each call of a fan-out gets its own result and runs as often as it should'
       checkRun(harness, runs, rounds);
       harness.close();
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
@@ -141,6 +141,6 @@ test('so it is when the process is killed at any invocation', async () => {
       checkRun(second, runs, rounds);
       second.close();
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });

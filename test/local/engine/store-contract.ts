@@ -134,6 +134,17 @@ export function describeStore(title: string, openStore: () => Store): void {
       expect(store.readMessages('parent')).toHaveLength(2);
     });
 
+    test('writes nothing of an episode that fails halfway', () => {
+      const store = openStore();
+      const one = newInstance('one');
+      store.createInstance(one);
+      const unwritable = { ...raised('x'), Input: 1n } as unknown as HistoryEvent;
+      expect(() => store.commitEpisode(commitOf(one, { appended: [raised('a'), unwritable] }))).toThrow(/BigInt/);
+      expect(store.getInstance('one')?.runtimeStatus).toBe('Pending');
+      expect(store.readHistory('one')).toEqual([]);
+      expect(store.sendMessage({ instanceId: 'one', executionId: null }, raised('b'))).toBe(true);
+    });
+
     test('appends to a history, and starts afresh for a new generation', () => {
       const store = openStore();
       const one = newInstance('one');
