@@ -1,8 +1,7 @@
 import type { z } from 'zod';
 import type { RunRequestSchema } from '../src/core/run-request.ts';
-import { type AppAnswer, createAppFetch } from './app-fetch.ts';
+import { type AppAnswer, type AppRequest, acceptedText, createAppFetch, jsonOf, parseReply } from './app-fetch.ts';
 import type { Context } from './context.ts';
-import { CliError } from './errors.ts';
 import type { IssueFile } from './issue-file.ts';
 import {
   HealthSchema,
@@ -27,6 +26,19 @@ export type WholeFormat = 'ndjson' | 'csv';
 const MINUTE_MS = 60_000;
 const PAGE_SIZE = 1_000;
 
+const runPath = (runId: string, rest = '') => `runs/${encodeURIComponent(runId)}${rest}`;
+const outcomeFilter = (outcome: string | null) => (outcome === null ? '' : `&outcome=${outcome}`);
+
+function uploadOf({ contentType, content }: IssueFile): AppRequest {
+  const headers = { 'content-type': contentType };
+  return { method: 'POST', path: 'uploads', body: content, headers, timeoutMs: 15 * MINUTE_MS };
+}
+
+function runPost(path: string, body: RunBody, moreHeaders: Readonly<Record<string, string>> = {}): AppRequest {
+  const headers = { 'content-type': 'application/json', ...moreHeaders };
+  return { method: 'POST', path, body: JSON.stringify(body), headers, timeoutMs: 5 * MINUTE_MS };
+}
+
 /**
  * A client for one app.
  *
@@ -37,67 +49,48 @@ const PAGE_SIZE = 1_000;
  * @param options.key - sent as x-functions-key; null = none
  */
 export function createApiClient(context: Context, options: { readonly url: string; readonly key: string | null }) {
+  const { url } = options;
   const app = createAppFetch(context, options);
-
-  async function json<T>(schema: z.ZodType<T>, answer: Promise<AppAnswer>): Promise<T> {
-    return app.parse(schema, await app.accepted(await answer));
-  }
-  const runPath = (runId: string, rest = '') => `runs/${encodeURIComponent(runId)}${rest}`;
-  const postRun = (path: string, body: RunBody, headers: Record<string, string> = {}) =>
-    ({
-      method: 'POST',
-      path,
-      body: JSON.stringify(body),
-      headers: { 'content-type': 'application/json', ...headers },
-      timeoutMs: 5 * MINUTE_MS,
-    }) as const;
+  const json = async <T>(schema: z.ZodType<T>, answer: AppAnswer | Promise<AppAnswer>): Promise<T> =>
+    parseReply(url, schema, acceptedText(url, await answer));
 
   return {
-    url: options.url,
+    url,
 
-    upload({ contentType, content }: IssueFile) {
-      const request = {
-        method: 'POST',
-        path: 'uploads',
-        body: content,
-        headers: { 'content-type': contentType },
-        timeoutMs: 15 * MINUTE_MS,
-      } as const;
-      return json(UploadReplySchema, app.send(request));
-    },
+    upload: (file: IssueFile) => json(UploadReplySchema, app.send(uploadOf(file))),
 
-    plan: (body: RunBody) => json(PlanReplySchema, app.sendPatiently(postRun('runs?plan=true', body))),
+    plan: (body: RunBody) => json(PlanReplySchema, app.sendPatiently(runPost('runs?plan=true', body))),
 
     /** Starts once, however often the request has to be sent: the key makes the app answer a repetition with the same run. */
     start: (body: RunBody, idempotencyKey: string) =>
-      json(StartReplySchema, app.sendPatiently(postRun('runs', body, { 'idempotency-key': idempotencyKey }))),
+      json(StartReplySchema, app.sendPatiently(runPost('runs', body, { 'idempotency-key': idempotencyKey }))),
 
     status: (runId: string) => json(RunStatusSchema, app.send({ path: runPath(runId) })),
 
     /** Like `status`, but an app that does not answer is data. */
     async statusIfReachable(runId: string) {
       const answer = await app.send({ path: runPath(runId) });
-      return 'unreachable' in answer ? answer : { status: await json(RunStatusSchema, Promise.resolve(answer)) };
+      return 'unreachable' in answer ? answer : { status: await json(RunStatusSchema, answer) };
     },
 
     runs: async () => (await json(RunListSchema, app.send({ path: 'runs' }))).runs,
 
     /** The report, and the text it was parsed from. */
     async report(runId: string) {
-      const text = await app.accepted(await app.sendPatiently({ path: runPath(runId, '/report') }));
-      return { report: app.parse(ReportSchema, text), text };
+      const text = acceptedText(url, await app.sendPatiently({ path: runPath(runId, '/report') }));
+      return { report: parseReply(url, ReportSchema, text), text };
     },
 
     /** All results in one form, as they arrive. */
     results: (runId: string, format: WholeFormat, outcome: string | null) =>
-      app.stream(runPath(runId, `/results?format=${format}${outcome === null ? '' : `&outcome=${outcome}`}`)),
+      app.stream(runPath(runId, `/results?format=${format}${outcomeFilter(outcome)}`)),
 
     /** All results, page by page. */
     async *resultPages(runId: string, outcome: string | null) {
-      const filter = outcome === null ? '' : `&outcome=${outcome}`;
       for (let offset: number | null = 0; offset !== null; ) {
-        const path = runPath(runId, `/results?format=json&limit=${PAGE_SIZE}&offset=${offset}${filter}`);
-        const page: z.infer<typeof ResultsPageSchema> = await json(ResultsPageSchema, app.sendPatiently({ path }));
+        const query = `format=json&limit=${PAGE_SIZE}&offset=${offset}${outcomeFilter(outcome)}`;
+        const answer = app.sendPatiently({ path: runPath(runId, `/results?${query}`) });
+        const page: z.infer<typeof ResultsPageSchema> = await json(ResultsPageSchema, answer);
         yield page.results;
         offset = page.nextOffset;
       }
@@ -105,12 +98,8 @@ export function createApiClient(context: Context, options: { readonly url: strin
 
     /** Whether the app's model calls go to a simulator; null where it does not say. */
     async isSimulated(): Promise<boolean | null> {
-      try {
-        return (await json(HealthSchema, app.send({ path: 'health' }))).service.simulator;
-      } catch (error) {
-        if (error instanceof CliError) return null;
-        throw error;
-      }
+      const answer = await app.send({ path: 'health' });
+      return 'unreachable' in answer ? null : (HealthSchema.safeParse(jsonOf(answer.text)).data?.service.simulator ?? null);
     },
   };
 }

@@ -52,10 +52,7 @@ export function createAppFetch(context: Context, target: { readonly url: string;
     try {
       const { timeoutMs = TIMEOUT_MS } = request;
       const response = await open(request, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
-      const text = await response.text();
-      return NOT_THERE.has(response.status)
-        ? { unreachable: `HTTP ${response.status}` }
-        : { httpStatus: response.status, text };
+      return await answerOf(response);
     } catch (error) {
       signal.throwIfAborted();
       return { unreachable: reasonOf(error) };
@@ -73,29 +70,11 @@ export function createAppFetch(context: Context, target: { readonly url: string;
     return answer;
   }
 
-  /** The text of a good answer. */
-  function accepted(answer: AppAnswer): string {
-    if ('unreachable' in answer) throw notRunning(target.url, answer.unreachable);
-    if (answer.httpStatus >= 200 && answer.httpStatus < 300) return answer.text;
-    throw refusal(answer.httpStatus, answer.text);
-  }
-
-  function parse<T>(schema: z.ZodType<T>, text: string): T {
-    const { data, success } = schema.safeParse(jsonOf(text));
-    if (success) return data;
-    throw new CliError(`${target.url} answers, but not as this app does; check --url`);
-  }
-
   /** The body of a good answer as it arrives; there is no time limit but that of silence. */
   async function* stream(path: string): AsyncGenerator<Uint8Array> {
     try {
       const response = await open({ path }, signal);
-      if (!response.ok)
-        accepted(
-          NOT_THERE.has(response.status)
-            ? { unreachable: `HTTP ${response.status}` }
-            : { httpStatus: response.status, text: await response.text() },
-        );
+      if (!response.ok) acceptedText(target.url, await answerOf(response));
       if (response.body) yield* response.body;
     } catch (error) {
       signal.throwIfAborted();
@@ -103,7 +82,35 @@ export function createAppFetch(context: Context, target: { readonly url: string;
     }
   }
 
-  return { send, sendPatiently, accepted, parse, stream };
+  return { send, sendPatiently, stream };
+}
+
+async function answerOf(response: Response): Promise<AppAnswer> {
+  const { status } = response;
+  const text = await response.text();
+  return NOT_THERE.has(status) ? { unreachable: `HTTP ${status}` } : { httpStatus: status, text };
+}
+
+/**
+ * The text of a good answer.
+ *
+ * @throws {CliError} for any other: no app there, or a refusal in one line
+ */
+export function acceptedText(url: string, answer: AppAnswer): string {
+  if ('unreachable' in answer) throw notRunning(url, answer.unreachable);
+  if (answer.httpStatus >= 200 && answer.httpStatus < 300) return answer.text;
+  throw refusal(answer.httpStatus, answer.text);
+}
+
+/**
+ * Reads a good answer's text as JSON of a shape.
+ *
+ * @throws {CliError} when it is something else: then something else answers there
+ */
+export function parseReply<T>(url: string, schema: z.ZodType<T>, text: string): T {
+  const { data, success } = schema.safeParse(jsonOf(text));
+  if (success) return data;
+  throw new CliError(`${url} answers, but not as this app does; check --url`);
 }
 
 /** No app answers there. */
@@ -118,7 +125,8 @@ function reasonOf(error: unknown): string {
   return code ?? message;
 }
 
-function jsonOf(text: string): unknown {
+/** A text as JSON; undefined where it is none. */
+export function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -32,6 +32,14 @@ const LONGEST_WAIT_IN_PLACE_MS = 5_000;
 const LEAST_WAIT_MS = 50;
 const QUICK_RETRY_MS = { least: 200, spread: 800 };
 
+/** One question: what to ask, of what, where, and how long to wait. */
+interface Question {
+  readonly analysis: Analysis;
+  readonly deployment: string;
+  readonly issue: Issue;
+  readonly timeoutMs: number;
+}
+
 /**
  * Asks an analysis of an issue: one call, and where needed one quick retry, one repair, one call with more room.
  *
@@ -40,29 +48,51 @@ const QUICK_RETRY_MS = { least: 200, spread: 800 };
 export async function askModel(
   model: Pick<ModelClient, 'complete'>,
   waiting: Waiting,
-  question: { readonly analysis: Analysis; readonly deployment: string; readonly issue: Issue; readonly timeoutMs: number },
+  question: Question,
 ): Promise<Asked> {
-  const { analysis, deployment, issue, timeoutMs } = question;
+  const caller = createCaller(model, waiting, question);
+  try {
+    const came = await ask(caller.call, question);
+    return { ...caller.spent(), ...came };
+  } catch (error) {
+    if (!(error instanceof ModelCallError)) throw error;
+    const { code } = error;
+    const isFinal = handlingOf(code) === 'settle' || handlingOf(code) === 'stop';
+    return { ...caller.spent(), ...(isFinal ? { kind: 'failed', code } : { kind: 'interrupted', error }) };
+  }
+}
+
+type Call = (messages: readonly ChatMessage[], maxCompletionTokens: number) => Promise<Completion>;
+
+async function ask(
+  call: Call,
+  { analysis, issue }: Question,
+): Promise<{ kind: 'answered'; answer: unknown } | { kind: 'failed'; code: FailureCode }> {
+  let messages = messagesFor(analysis, issue);
+  let maxCompletionTokens = analysis.maxCompletionTokens;
+  let code: FailureCode = 'invalid_output';
+  for (let round = 0; round < 2; round++) {
+    const { text, refused, finishReason } = await call(messages, maxCompletionTokens);
+    if (refused) return { kind: 'failed', code: 'refused' };
+    if (finishReason === 'content_filter') return { kind: 'failed', code: 'content_filter' };
+    if (finishReason === 'length') {
+      code = 'output_cut_off';
+      maxCompletionTokens = 2 * analysis.maxCompletionTokens;
+      continue;
+    }
+    const read = readAnswer(analysis, text ?? '');
+    if (read.fits) return { kind: 'answered', answer: read.answer };
+    code = 'invalid_output';
+    messages = repairMessages(messages, text ?? '', read.fault);
+  }
+  return { kind: 'failed', code };
+}
+
+/** Makes calls, waits and repeats where that is done on the spot, and keeps account. */
+function createCaller(model: Pick<ModelClient, 'complete'>, waiting: Waiting, question: Question) {
+  const { analysis, deployment, timeoutMs } = question;
   let spent: Spent = { calls: 0, usage: NO_USAGE, costUsd: 0, requestId: null };
   let [retries, waits, waitedMs] = [0, 0, 0];
-
-  async function call(messages: readonly ChatMessage[], maxCompletionTokens: number): Promise<Completion> {
-    for (;;) {
-      spent = { ...spent, calls: spent.calls + 1 };
-      try {
-        const completion = await model.complete({ deployment, analysis, messages, maxCompletionTokens, timeoutMs });
-        spent = {
-          ...spent,
-          usage: addUsage(spent.usage, completion.usage),
-          costUsd: addCost(spent.costUsd, costUsd(completion.usage, completion.model)),
-          requestId: completion.requestId,
-        };
-        return completion;
-      } catch (error) {
-        await waiting.sleep(waitBeforeRetry(error));
-      }
-    }
-  }
 
   /** How long to wait before the same call is made once more; throws where it is not. */
   function waitBeforeRetry(error: unknown): number {
@@ -78,33 +108,20 @@ export async function askModel(
     return delayMs;
   }
 
-  async function ask(): Promise<{ kind: 'answered'; answer: unknown } | { kind: 'failed'; code: FailureCode }> {
-    let messages = messagesFor(analysis, issue);
-    let maxCompletionTokens = analysis.maxCompletionTokens;
-    let failure: FailureCode = 'invalid_output';
-    for (let round = 0; round < 2; round++) {
-      const { text, refused, finishReason } = await call(messages, maxCompletionTokens);
-      if (refused) return { kind: 'failed', code: 'refused' };
-      if (finishReason === 'content_filter') return { kind: 'failed', code: 'content_filter' };
-      if (finishReason === 'length') {
-        failure = 'output_cut_off';
-        maxCompletionTokens = 2 * analysis.maxCompletionTokens;
-        continue;
+  const call: Call = async (messages, maxCompletionTokens) => {
+    for (;;) {
+      spent = { ...spent, calls: spent.calls + 1 };
+      try {
+        const completion = await model.complete({ deployment, analysis, messages, maxCompletionTokens, timeoutMs });
+        const { usage, model: modelName, requestId } = completion;
+        const cost = addCost(spent.costUsd, costUsd(usage, modelName));
+        spent = { ...spent, usage: addUsage(spent.usage, usage), costUsd: cost, requestId };
+        return completion;
+      } catch (error) {
+        await waiting.sleep(waitBeforeRetry(error));
       }
-      const read = readAnswer(analysis, text ?? '');
-      if (read.fits) return { kind: 'answered', answer: read.answer };
-      failure = 'invalid_output';
-      messages = repairMessages(messages, text ?? '', read.fault);
     }
-    return { kind: 'failed', code: failure };
-  }
+  };
 
-  try {
-    const came = await ask();
-    return { ...spent, ...came };
-  } catch (error) {
-    if (!(error instanceof ModelCallError)) throw error;
-    const settles = handlingOf(error.code) === 'settle' || handlingOf(error.code) === 'stop';
-    return settles ? { ...spent, kind: 'failed', code: error.code } : { ...spent, kind: 'interrupted', error };
-  }
+  return { call, spent: () => spent };
 }

@@ -62,32 +62,7 @@ export function createIssuePages(blobs: BlobStore): IssuePages {
   const page = async (runId: string, number: number) => (await pages.forceFetch(runBlobs.page(runId, number))).issues;
 
   return {
-    async write(runId, issues) {
-      const firstUnits: number[] = [];
-      let [lines, characters, units] = [[] as string[], 0, 0];
-      async function flush() {
-        await blobs.write(runBlobs.page(runId, firstUnits.length - 1), lines.join(''));
-        [lines, characters] = [[], 0];
-      }
-      let counts: SourceCounts | undefined;
-      while (!counts) {
-        const { done, value } = await issues.next();
-        if (done) counts = value;
-        else {
-          if (lines.length === 0) firstUnits.push(units);
-          const line = `${JSON.stringify(value)}\n`;
-          lines.push(line);
-          characters += line.length;
-          if (value.sameAs === null) units += 1;
-          if (lines.length >= PAGE_ISSUES || characters >= PAGE_CHARACTERS) await flush();
-        }
-      }
-      if (lines.length > 0) await flush();
-      const { total } = counts;
-      const manifest: Manifest = { total, units, firstUnits, copies: Object.fromEntries(counts.copies) };
-      await blobs.write(runBlobs.manifest(runId), JSON.stringify(manifest));
-      return { total, units };
-    },
+    write: (runId, issues) => writePages(blobs, runId, issues),
 
     async unit(runId, unit) {
       const { firstUnits, copies } = await manifests.forceFetch(runId);
@@ -105,6 +80,46 @@ export function createIssuePages(blobs: BlobStore): IssuePages {
       }
     },
   };
+}
+
+async function writePages(
+  blobs: BlobStore,
+  runId: string,
+  issues: AsyncGenerator<PlacedIssue, SourceCounts>,
+): Promise<Loaded> {
+  const firstUnits: number[] = [];
+  const pages = pagesOf(issues);
+  let units = 0;
+  for (;;) {
+    const { done, value } = await pages.next();
+    if (done) {
+      const { total, copies } = value;
+      const manifest: Manifest = { total, units, firstUnits, copies: Object.fromEntries(copies) };
+      await blobs.write(runBlobs.manifest(runId), JSON.stringify(manifest));
+      return { total, units };
+    }
+    await blobs.write(runBlobs.page(runId, firstUnits.length), value.text);
+    firstUnits.push(units);
+    units += value.units;
+  }
+}
+
+/** Gathers issues into pages of lines. */
+async function* pagesOf(
+  issues: AsyncGenerator<PlacedIssue, SourceCounts>,
+): AsyncGenerator<{ readonly text: string; readonly units: number }, SourceCounts> {
+  let [text, lines, units] = ['', 0, 0];
+  for (;;) {
+    const { done, value } = await issues.next();
+    if (lines > 0 && (done || lines >= PAGE_ISSUES || text.length >= PAGE_CHARACTERS)) {
+      yield { text, units };
+      [text, lines, units] = ['', 0, 0];
+    }
+    if (done) return value;
+    text += `${JSON.stringify(value)}\n`;
+    lines += 1;
+    units += value.sameAs === null ? 1 : 0;
+  }
 }
 
 async function textOf(blobs: BlobStore, name: string): Promise<string> {

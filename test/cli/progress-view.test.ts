@@ -6,7 +6,7 @@ import { unsuccessful } from '../helpers/factories.ts';
 import { statusOf, THREE_LINES } from '../helpers/fake-app.ts';
 
 const LINES = [...THREE_LINES, unsuccessful('failed', 'timeout'), unsuccessful('skipped', 'empty_issue')];
-const after = (done: number) => statusOf('run-1', LINES, done, done === LINES.length ? 'completed' : undefined);
+const statusAfter = (done: number) => statusOf('run-1', LINES, done, done === LINES.length ? 'completed' : undefined);
 
 function lineHarness(issues: number | null = 5) {
   const lines: string[] = [];
@@ -31,7 +31,7 @@ describe('without a terminal', () => {
       [14, 5],
     ] as const) {
       at(second * 1_000);
-      view.update(after(done));
+      view.update(statusAfter(done));
     }
     view.stop();
     expect(lines).toEqual([
@@ -43,9 +43,9 @@ describe('without a terminal', () => {
 
   it('does not say the same twice', () => {
     const { view, lines, at } = lineHarness();
-    view.update(after(5));
+    view.update(statusAfter(5));
     at(60_000);
-    view.update(after(5));
+    view.update(statusAfter(5));
     view.stop();
     expect(lines).toHaveLength(1);
   });
@@ -58,7 +58,7 @@ describe('without a terminal', () => {
 
   it('says what it does when it is not counting issues', () => {
     const { view, lines, at } = lineHarness(null);
-    const { progress } = after(0);
+    const { progress } = statusAfter(0);
     view.update({ progress: { ...progress, total: 0 }, phase: 'loading' });
     at(10_000);
     view.update({ progress: { ...progress, total: 5, done: 5 }, phase: 'reporting' });
@@ -87,8 +87,8 @@ describe('on a terminal', () => {
   it('draws a bar with figures, and leaves the last state', () => {
     const { stream, written } = fakeTerminal(100);
     const view = createProgressView({ terminal: { barStream: stream, err: () => {} }, nowMs: () => 0, issues: 5 });
-    view.update(after(2));
-    view.update(after(5));
+    view.update(statusAfter(2));
+    view.update(statusAfter(5));
     view.stop();
     expect(written()).toContain('░░░░░');
     const last = written().slice(written().lastIndexOf('░') + 1);
@@ -105,12 +105,12 @@ describe('on a terminal', () => {
   it('shows a note in place of the figures, and takes it back', () => {
     const { stream, written } = fakeTerminal(60);
     const view = createProgressView({ terminal: { barStream: stream, err: () => {} }, nowMs: () => 0, issues: 5 });
-    view.update(after(2));
+    view.update(statusAfter(2));
     view.note('no answer');
     view.stop();
     expect(written()).toMatch(/no answer\s*$/);
     const again = createProgressView({ terminal: { barStream: stream, err: () => {} }, nowMs: () => 0, issues: 5 });
-    again.update(after(2));
+    again.update(statusAfter(2));
     again.note('no answer');
     again.note('');
     again.stop();

@@ -1,42 +1,11 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createCliHarness, type HarnessOptions, temporaryFolder } from '../helpers/cli-harness.ts';
+import { describe, expect, it } from 'vitest';
+import { createCliHarness } from '../helpers/cli-harness.ts';
 import { unsuccessful } from '../helpers/factories.ts';
-import { type FakeApp, type FakeAppOptions, problem, startFakeApp, THREE_LINES } from '../helpers/fake-app.ts';
+import { THREE_LINES } from '../helpers/fake-app.ts';
+import { useRunCommand } from '../helpers/run-harness.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let apps: FakeApp[] = [];
-beforeEach(async () => {
-  folder = await temporaryFolder();
-});
-afterEach(async () => {
-  await Promise.all(apps.map(app => app.close()));
-  apps = [];
-  await folder[Symbol.asyncDispose]();
-});
-
-async function fakeApp(options: FakeAppOptions = {}): Promise<FakeApp> {
-  const app = await startFakeApp(options);
-  apps.push(app);
-  return app;
-}
-
-/** Runs `run` on the folder's file; results go to its `out` folder. */
-async function run(app: Pick<FakeApp, 'url'>, args: readonly string[] = [], options: HarnessOptions = {}) {
-  const cli = createCliHarness(options);
-  const exitCode = await cli.run(
-    'run',
-    '--file',
-    folder.csv,
-    '--url',
-    app.url,
-    '--out',
-    join(folder.path, 'out'),
-    ...args,
-  );
-  return { ...cli, exitCode };
-}
+const { path, csv, fakeApp, run } = useRunCommand();
 
 const REAL = {
   plan: { service: { endpoint: 'https://mine.openai.azure.com', deployment: 'gpt-4o-mini', simulator: false } },
@@ -53,19 +22,19 @@ describe('run', () => {
       'POST /api/runs',
     ]);
     expect(app.requests[0]).toMatchObject({
-      body: await readFile(folder.csv, 'utf8'),
+      body: await readFile(csv(), 'utf8'),
       headers: { 'content-type': 'text/csv' },
     });
     expect(err.at(-1)).toContain('3/3');
     expect(out.join('\n')).toMatch(
       /3 issues: 3 calls.*Run run-1 is started.*All 3 issues succeeded.*simulated.*report\.json/s,
     );
-    expect((await readdir(join(folder.path, 'out'))).sort()).toEqual(['report.json', 'results.csv', 'results.ndjson']);
-    expect(JSON.parse(await readFile(join(folder.path, 'out/report.json'), 'utf8'))).toMatchObject({
+    expect((await readdir(path('out'))).sort()).toEqual(['report.json', 'results.csv', 'results.ndjson']);
+    expect(JSON.parse(await readFile(path('out', 'report.json'), 'utf8'))).toMatchObject({
       runId: 'run-1',
       succeeded: 3,
     });
-    expect(await readFile(join(folder.path, 'out/results.csv'), 'utf8')).toBe('id\nAPP-1\nAPP-2\nAPP-3\n');
+    expect(await readFile(path('out', 'results.csv'), 'utf8')).toBe('id\nAPP-1\nAPP-2\nAPP-3\n');
   });
 
   it('sends what is given, and only that', async () => {
@@ -115,7 +84,7 @@ describe('run', () => {
       durationMs: 90_000,
       tokens: { promptTokens: 300, completionTokens: 30, cachedTokens: 0, totalTokens: 330 },
       costUsd: expect.closeTo(0.003),
-      folder: join(folder.path, 'out'),
+      folder: path('out'),
     });
     expect(err.join('\n')).toContain('Run run-1 is started');
   });
@@ -235,7 +204,7 @@ describe('asking before the real service is called', () => {
         return false;
       },
     });
-    const exitCode = await cli.run('run', '--file', folder.csv, '--url', app.url, '--out', folder.path);
+    const exitCode = await cli.run('run', '--file', csv(), '--url', app.url, '--out', path());
     expect([exitCode, cli.err.at(-1)]).toEqual([130, 'Interrupted.']);
   });
 });
@@ -244,7 +213,7 @@ describe('Ctrl-C while the run is under way', () => {
   it('says that the run goes on and how to look at it', async () => {
     const app = await fakeApp({ polls: 1_000 });
     const cli = createCliHarness({ onWait: waitedMs => void (waitedMs > 2_000 && cli.interrupt()) });
-    const exitCode = await cli.run('run', '--file', folder.csv, '--url', app.url, '--out', folder.path);
+    const exitCode = await cli.run('run', '--file', csv(), '--url', app.url, '--out', path());
     expect(exitCode).toBe(130);
     expect(cli.err.at(-1)).toBe(
       `Run run-1 goes on without you. Look at it with: npm run fanfold -- status run-1 --url ${app.url}`,
@@ -252,73 +221,14 @@ describe('Ctrl-C while the run is under way', () => {
   });
 });
 
-describe('refusals', () => {
-  it.each([
-    ['--limit', 'abc', 'an integer from 1 to 1000000'],
-    ['--limit', '0', 'an integer from 1 to 1000000'],
-    ['--concurrency', '201', 'an integer from 1 to 200'],
-    ['--batch-size', '1.5', 'an integer from 1 to 100'],
-    ['--batch-size', '-1', 'an integer from 1 to 100'],
-    ['--analysis', 'poetry', 'triage'],
-    ['--url', 'somewhere', 'an http(s) URL such as http://127.0.0.1:7071'],
-    ['--url', 'ftp://host', 'an http(s) URL such as http://127.0.0.1:7071'],
-  ])('names flag, value and range for %s %s', async (flag, value, allowed) => {
-    const cli = createCliHarness();
-    expect(await cli.run('run', '--file', folder.csv, `${flag}=${value}`)).toBe(2);
-    expect(cli.err).toEqual([`error: ${flag} is "${value}"; allowed: ${allowed}`]);
-  });
-
-  it('looks at the folder for results before anything is sent', async () => {
-    const app = await fakeApp();
-    const cli = createCliHarness();
-    expect(await cli.run('run', '--file', folder.csv, '--url', app.url, '--out', folder.csv)).toBe(2);
-    expect(cli.err).toEqual([`error: --out is "${folder.csv}": that is a file; allowed: a folder`]);
-    expect(await cli.run('run', '--file', folder.csv, '--url', app.url, '--out', join(folder.csv, 'below'))).toBe(2);
-    expect(app.requests).toEqual([]);
-  });
-
-  it('shows what the app refuses by field, value and range, in one line', async () => {
-    const violation = { field: 'line 3', value: '"12 characters"', allowed: 'valid\nJSON' };
-    const refuse: FakeAppOptions = { before: () => problem(400, 'Invalid input', violation) };
-    const { exitCode, err } = await run(await fakeApp(refuse));
-    expect([exitCode, err]).toEqual([2, ['error: line 3 is "12 characters"; allowed: valid JSON']]);
-  });
-
-  it.each([
-    [401, '', 'the app refuses the key (HTTP 401); give a function key with --key or FANFOLD_KEY'],
-    [500, 'oops', 'the app answered HTTP 500'],
-    [500, { title: 'Internal error', detail: 'see invocation 7' }, 'see invocation 7'],
-    [409, { title: 'Not there yet' }, 'Not there yet'],
-  ])('shows HTTP %d with %j as one line', async (status, body, message) => {
-    const { exitCode, err } = await run(await fakeApp({ before: () => ({ status, body }) }));
-    expect([exitCode, err]).toEqual([1, [`error: ${message}`]]);
-  });
-
-  it('says so when something else answers there', async () => {
-    const app = await fakeApp({ before: () => ({ status: 200, body: '<html>router login</html>' }) });
-    const { exitCode, err } = await run(app);
-    expect([exitCode, err]).toEqual([1, [`error: ${app.url} answers, but not as this app does; check --url`]]);
-  });
-
-  it('says how to start an app where none runs, without trying for long', async () => {
-    const app = await fakeApp();
-    await app.close();
-    const { exitCode, err, waits } = await run(app);
-    expect([exitCode, waits]).toEqual([1, []]);
-    expect(err).toEqual([
-      `error: no app answers at ${app.url} (ECONNREFUSED); start one with "npm start", or name another with --url`,
-    ]);
-  });
-});
-
 it('leaves no half results when they break off, and brings them at the next try', async () => {
   let isBroken = true;
   const app = await fakeApp({ before: ({ path }) => (isBroken && path.includes('format=csv') ? 'cut' : undefined) });
-  await mkdir(join(folder.path, 'out'));
+  await mkdir(path('out'));
   const first = await run(app, ['--idempotency-key', 'k']);
   expect(first.exitCode).toBe(1);
-  expect((await readdir(join(folder.path, 'out'))).sort()).toEqual(['report.json', 'results.ndjson']);
+  expect((await readdir(path('out'))).sort()).toEqual(['report.json', 'results.ndjson']);
   isBroken = false;
   expect((await run(app, ['--idempotency-key', 'k'])).exitCode).toBe(0);
-  expect(await readdir(join(folder.path, 'out'))).toContain('results.csv');
+  expect(await readdir(path('out'))).toContain('results.csv');
 });

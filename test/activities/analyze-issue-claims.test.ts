@@ -1,0 +1,152 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createAnalyzeIssue } from '../../src/activities/analyze-issue.ts';
+import { type AnalyzeOutput, AnalyzeOutputSchema } from '../../src/core/contracts.ts';
+import { ModelCallError } from '../../src/core/failures.ts';
+import { type LedgerRow, NO_FACTS } from '../../src/core/ledger.ts';
+import type { Completion, ModelClient } from '../../src/services/azure-openai.ts';
+import { createPermits } from '../../src/services/permits.ts';
+import { createWorkerIdentity } from '../../src/services/worker-identity.ts';
+import { ANSWER, completion, runActivity, throttled } from '../helpers/activities.ts';
+import { createAnalyzeBench, PLACE } from '../helpers/analyze-bench.ts';
+import { issue, ledgerFacts, NOON_MS, plan, settledRow } from '../helpers/factories.ts';
+
+let { ledger, waiting, worker, activity, row, put } = createAnalyzeBench();
+beforeEach(() => {
+  ({ ledger, waiting, worker, activity, row, put } = createAnalyzeBench());
+});
+
+const claim = (workerId: string, facts = NO_FACTS): LedgerRow => ({
+  state: 'claimed',
+  ...facts,
+  workerId,
+  untilMs: NOON_MS + 1_000,
+});
+
+describe('a claim', () => {
+  test('of another worker that lives is waited for, without a call', async () => {
+    await put(claim(createWorkerIdentity('other', 9).id));
+    const analyze = activity([completion()]);
+    expect(await analyze.run()).toEqual({ kind: 'deferred', code: 'claimed_elsewhere', notBeforeMs: NOON_MS + 1_000 });
+    expect(analyze.requests).toEqual([]);
+    expect(row()).toMatchObject({ state: 'claimed' });
+  });
+
+  test('of this very worker, whose other delivery is still at it, is waited for too', async () => {
+    await put(claim(worker.id));
+    expect(await activity([completion()]).run()).toMatchObject({ kind: 'deferred', code: 'claimed_elsewhere' });
+  });
+
+  test('of a worker that is gone is taken over at once, as a failed attempt that may have been paid', async () => {
+    await put(claim(createWorkerIdentity('host', 1).id, ledgerFacts({ failedAttempts: 1 })));
+    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', failedAttempts: 2, calls: 2 });
+    expect(row()).toMatchObject({ state: 'settled', possiblyPaidTwice: true });
+  });
+
+  test('that ran out is taken over, wherever its worker is', async () => {
+    await put(claim(createWorkerIdentity('other', 9).id));
+    waiting.passMs(1_000);
+    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', failedAttempts: 1 });
+    expect(row()).toMatchObject({ possiblyPaidTwice: true });
+  });
+
+  test('of workers that ended again and again is given up', async () => {
+    await put(claim(createWorkerIdentity('host', 1).id, ledgerFacts({ failedAttempts: 4 })));
+    const analyze = activity([completion()]);
+    expect(await analyze.run()).toMatchObject({ outcome: 'failed', code: 'worker_lost', failedAttempts: 5 });
+    expect(analyze.requests).toEqual([]);
+  });
+});
+
+describe('a race', () => {
+  test('for the claim has one winner; the loser makes no call and comes back soon', async () => {
+    const [one, other] = [
+      activity([completion()]),
+      activity([completion()], { worker: createWorkerIdentity('other', 2) }),
+    ];
+    const outputs = await Promise.all([one.run(), other.run()]);
+    expect(outputs).toEqual([
+      expect.objectContaining({ kind: 'settled', outcome: 'succeeded' }),
+      { kind: 'deferred', code: 'claimed_elsewhere', notBeforeMs: NOON_MS + 1_000 },
+    ]);
+    expect(one.requests.length + other.requests.length).toBe(1);
+  });
+
+  test('lost at the end keeps the row of the one that took over', async () => {
+    const winner = settledRow({ answer: { category: 'crash' } });
+    const complete: ModelClient['complete'] = async () => {
+      const entry = await ledger.read('run', PLACE);
+      await ledger.write('run', PLACE, winner, entry?.etag ?? null);
+      return completion();
+    };
+    const slow = activity([completion()], { model: { complete } });
+    expect(await slow.run()).toEqual({ kind: 'deferred', code: 'claimed_elsewhere', notBeforeMs: NOON_MS + 1_000 });
+    expect(row()).toEqual(winner);
+    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', costUsd: 0.001 });
+  });
+});
+
+test("the number of calls at one time is the run's, whatever the number of activities", async () => {
+  const ends: (() => void)[] = [];
+  const complete: ModelClient['complete'] = async () => {
+    await new Promise<void>(resolve => ends.push(resolve));
+    return completion();
+  };
+  const permits = createPermits();
+  const { analysis, deployment, requestTimeoutMs } = plan();
+  const pages = { unit: async (_runId: string, unit: number) => ({ index: unit, issue: issue(), copies: 0 }) };
+  const handler = createAnalyzeIssue({ ledger, pages, model: { complete }, permits, worker, waiting });
+  const all = Promise.all(
+    Array.from({ length: 8 }, (_, unit) =>
+      runActivity<AnalyzeOutput>(handler, {
+        runId: 'run',
+        unit,
+        plan: { analysis, deployment, requestTimeoutMs, concurrency: 3 },
+      }),
+    ),
+  );
+  const waves: number[] = [];
+  for (let done = 0; done < 8; done += waves.at(-1) ?? 8) {
+    await expect.poll(() => ends.length).toBe(Math.min(3, 8 - done));
+    waves.push(ends.length);
+    for (const end of ends.splice(0)) end();
+  }
+  expect(waves).toEqual([3, 3, 2]);
+  expect((await all).every(output => output.kind === 'settled')).toBe(true);
+});
+
+describe('no text of an issue, an answer or an error', () => {
+  const SECRET = 'marker-7f3a';
+  const secretIssue = issue({ id: SECRET, title: SECRET, description: SECRET, comments: [SECRET] });
+  const storageError = Object.assign(new Error(SECRET), {
+    name: 'RestError',
+    code: 'InternalError',
+    statusCode: 500,
+    details: SECRET,
+  });
+  const failing = () => Promise.reject(storageError);
+  const secretCompletion = completion({ text: JSON.stringify({ ...ANSWER, summary: SECRET }) });
+
+  test.each<
+    [string, [Completion | Error, ...(Completion | Error)[]], () => NonNullable<Parameters<typeof activity>[1]>]
+  >([
+    ['a success', [secretCompletion], () => ({})],
+    ['an answer that does not fit', [completion({ text: SECRET })], () => ({})],
+    ['a throttle', [throttled(60_000)], () => ({})],
+    ['a failure that is thrown', [new ModelCallError('timeout')], () => ({})],
+    ['a defect', [new TypeError(SECRET)], () => ({})],
+    ['pages that fail', [secretCompletion], () => ({ pages: { unit: failing } })],
+    ['a ledger that cannot be read', [secretCompletion], () => ({ ledger: { ...ledger, read: failing } })],
+    ['a ledger that cannot be written', [secretCompletion], () => ({ ledger: { ...ledger, write: failing } })],
+  ])('leaves the activity with %s', async (_, script, changes) => {
+    const left = await activity(script, { unit: { issue: secretIssue }, ...changes() })
+      .run()
+      .then(
+        output => AnalyzeOutputSchema.parse(output),
+        (error: Error) => [error.message, error.stack, { ...error }, error.cause],
+      );
+    expect(JSON.stringify(left)).not.toContain(SECRET);
+    const stored = row();
+    if (stored?.state !== 'settled' || stored.outcome !== 'succeeded')
+      expect(JSON.stringify(stored)).not.toContain(SECRET);
+  });
+});
