@@ -99,7 +99,9 @@ export function createApiClient(context: Context, options: { readonly url: strin
     /** Whether the app's model calls go to a simulator; null where it does not say. */
     async isSimulated(): Promise<boolean | null> {
       const answer = await app.send({ path: 'health' });
-      return 'unreachable' in answer ? null : (HealthSchema.safeParse(jsonOf(answer.text)).data?.service.simulator ?? null);
+      return 'unreachable' in answer
+        ? null
+        : (HealthSchema.safeParse(jsonOf(answer.text)).data?.service.simulator ?? null);
     },
   };
 }

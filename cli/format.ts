@@ -4,8 +4,8 @@ export function countText(value: number): string {
 }
 
 /** A number of things: `1 issue`, `2,000 issues`. */
-export function countOf(value: number, singular: string, plural = `${singular}s`): string {
-  return `${countText(value)} ${value === 1 ? singular : plural}`;
+export function countOf(value: number, singular: string): string {
+  return `${countText(value)} ${singular}${value === 1 ? '' : 's'}`;
 }
 
 /** A length of time in its two largest fitting units: `850 ms`, `7.1 s`, `2 min 05 s`, `1 h 03 min`. */

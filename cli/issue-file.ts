@@ -1,6 +1,7 @@
 import { openAsBlob } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { MAX_FILE_BYTES, MAX_JSON_BYTES } from '../src/core/limits.ts';
 import { BAD_INPUT, CliError } from './errors.ts';
 
 /** A file of issues that can be sent. */
@@ -16,12 +17,12 @@ interface Kind {
   readonly maxBytes: number;
 }
 
-const NDJSON: Kind = { contentType: 'application/x-ndjson', maxBytes: 90_000_000 };
+const NDJSON: Kind = { contentType: 'application/x-ndjson', maxBytes: MAX_FILE_BYTES };
 const KINDS: Readonly<Record<string, Kind>> = {
-  '.csv': { contentType: 'text/csv', maxBytes: 90_000_000 },
+  '.csv': { contentType: 'text/csv', maxBytes: MAX_FILE_BYTES },
   '.ndjson': NDJSON,
   '.jsonl': NDJSON,
-  '.json': { contentType: 'application/json', maxBytes: 10_000_000 },
+  '.json': { contentType: 'application/json', maxBytes: MAX_JSON_BYTES },
 };
 
 /**

@@ -8,7 +8,7 @@ import { CliError } from './errors.ts';
  * Its code is loaded here and not before, so that the commands that only talk HTTP start at once.
  *
  * @param options.isUsualStorage - storage on the ports where tools look for it, if they are free
- * @param options.latencyMs - mean latency of the simulator, default its own
+ * @param options.simulator - options of the simulator, default its own
  * @returns the environment; a part that ends by itself is answered as a {@link CliError}
  * @throws {CliError} when it cannot start
  */
@@ -18,11 +18,11 @@ export async function startLocally(
     folder: string;
     port: number;
     isUsualStorage?: boolean;
-    latencyMs?: number;
+    simulator?: { latencyMs?: number; seed?: number };
     onHostLine?: (line: string) => void;
   },
 ): Promise<LocalEnvironment & { readonly broken: Promise<CliError> }> {
-  const { folder, port, isUsualStorage = false, latencyMs, onHostLine } = options;
+  const { folder, port, isUsualStorage = false, simulator = {}, onHostLine } = options;
   const { startLocalEnvironment } = await import('../local/start.ts');
   const { LocalError } = await import('../local/errors.ts');
   const { USUAL_AZURITE_PORTS } = await import('../local/azurite.ts');
@@ -34,7 +34,7 @@ export async function startLocally(
       log: line => context.terminal.err(line),
       signal: context.signal,
       ...(isUsualStorage ? { azuritePorts: USUAL_AZURITE_PORTS } : {}),
-      ...(latencyMs === undefined ? {} : { simulator: { latencyMs } }),
+      simulator,
       ...(onHostLine ? { onHostLine } : {}),
     });
     const broken = environment.broken.then(

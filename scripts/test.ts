@@ -1,6 +1,10 @@
 import { startVitest } from 'vitest/node';
 
-const vitest = await startVitest('test', process.argv.slice(2), { run: true, watch: false, coverage: { enabled: process.argv.length === 2 } });
+const vitest = await startVitest('test', process.argv.slice(2), {
+  run: true,
+  watch: false,
+  coverage: { enabled: process.argv.length === 2 },
+});
 await vitest.close();
 
 let [passed, failed, skipped] = [0, 0, 0];

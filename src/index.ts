@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { type HttpHandler, type HttpMethod, app } from '@azure/functions';
+import { app, type HttpHandler, type HttpMethod } from '@azure/functions';
 import { DefaultAzureCredential } from '@azure/identity';
 import * as df from 'durable-functions';
 import manifest from '../package.json' with { type: 'json' };
@@ -21,14 +21,15 @@ import { createRunStore } from './services/run-store.ts';
 import { connectStorage } from './services/storage.ts';
 import { createWorkerIdentity } from './services/worker-identity.ts';
 import { createHealthGet } from './triggers/health-get.ts';
-import { createLinkGet, createRunGet, createRunsGet } from './triggers/runs-get.ts';
 import { createRunViews } from './triggers/run-views.ts';
+import { createLinkGet, createRunGet, createRunsGet } from './triggers/runs-get.ts';
 import { createRunsPost } from './triggers/runs-post.ts';
 import { createUploadsPost } from './triggers/uploads-post.ts';
 
 const settings = parseSettings(process.env);
 const { identityClientId } = settings;
-const credential = () => new DefaultAzureCredential(identityClientId === null ? {} : { managedIdentityClientId: identityClientId });
+const credential = () =>
+  new DefaultAzureCredential(identityClientId === null ? {} : { managedIdentityClientId: identityClientId });
 
 const storage = connectStorage(settings, credential);
 const blobs = createBlobStore(storage);
@@ -55,9 +56,21 @@ df.app.activity(CONTRACTS.buildReport.name, { handler: createBuildReport({ pages
 
 const runViews = createRunViews({ runs, results, csvOf });
 const keyed = (name: string, method: HttpMethod, path: string, handler: HttpHandler) =>
-  app.http(name, { methods: [method], route: path, authLevel: 'function', extraInputs: [df.input.durableClient()], handler });
+  app.http(name, {
+    methods: [method],
+    route: path,
+    authLevel: 'function',
+    extraInputs: [df.input.durableClient()],
+    handler,
+  });
 const open = (name: string, path: string, handler: HttpHandler) =>
-  app.http(name, { methods: ['GET'], route: path, authLevel: 'anonymous', extraInputs: [df.input.durableClient()], handler });
+  app.http(name, {
+    methods: ['GET'],
+    route: path,
+    authLevel: 'anonymous',
+    extraInputs: [df.input.durableClient()],
+    handler,
+  });
 
 keyed('uploads-post', 'POST', 'uploads', createUploadsPost({ blobs, source }));
 keyed('runs-post', 'POST', 'runs', createRunsPost({ settings, blobs, runs, model, source }));

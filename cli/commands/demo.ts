@@ -36,7 +36,7 @@ async function demo(context: Context, { json = false, yes = false }: Options): P
   // A folder of its own, so that demos at the same time do not meet.
   const folder = await mkdtemp(join(FOLDER, 'demo-'));
   try {
-    const environment = await startLocally(context, { folder, port: 0, latencyMs: LATENCY_MS });
+    const environment = await startLocally(context, { folder, port: 0, simulator: { latencyMs: LATENCY_MS } });
     try {
       const broken = new AbortController();
       void environment.broken.then(failure => broken.abort(failure));

@@ -8,6 +8,8 @@ import { commandLine, integerFlag } from '../options.ts';
 interface Options {
   readonly port: number;
   readonly folder: string;
+  readonly latencyMs?: number;
+  readonly seed?: number;
 }
 
 const ROUTES = [
@@ -29,15 +31,26 @@ export function startCommand(context: Context, exit: (code: number) => void): Co
     )
     .option('--port <n>', 'port of the app; 0 takes a free one', integerFlag('--port', { min: 0, max: 65_535 }), 7_071)
     .option('--folder <folder>', 'keeps orchestrations and storage', '.fanfold')
+    .option(
+      '--latency-ms <n>',
+      'mean time the simulator takes for an answer; default 400',
+      integerFlag('--latency-ms', { min: 0, max: 600_000 }),
+    )
+    .option(
+      '--seed <n>',
+      'one seed = the same answers and latencies; default 1',
+      integerFlag('--seed', { min: 0, max: 2_147_483_647 }),
+    )
     .action(async (options: Options) => exit(await start(context, options)));
 }
 
-async function start(context: Context, { port, folder }: Options): Promise<number> {
+async function start(context: Context, { port, folder, latencyMs, seed }: Options): Promise<number> {
   const { terminal, signal } = context;
   const environment = await startLocally(context, {
     folder,
     port,
     isUsualStorage: true,
+    simulator: { ...(latencyMs === undefined ? {} : { latencyMs }), ...(seed === undefined ? {} : { seed }) },
     onHostLine: line => terminal.err(line),
   });
   try {

@@ -2,14 +2,14 @@ import { analysisNamed } from '../core/analysis.ts';
 import { type AnalyzeInput, type AnalyzeOutput, CONTRACTS, RETRY } from '../core/contracts.ts';
 import { FAILURES, type FailureCode, handlingOf } from '../core/failures.ts';
 import { isEmptyIssue } from '../core/issues.ts';
-import { type LedgerFacts, type LedgerRow, type SettledRow, type Settlement, decide } from '../core/ledger.ts';
+import { decide, type LedgerFacts, type LedgerRow, type SettledRow, type Settlement } from '../core/ledger.ts';
 import { addCost, addUsage } from '../core/usage.ts';
 import type { ModelClient } from '../services/azure-openai.ts';
 import type { IssuePages, Unit } from '../services/issue-pages.ts';
 import type { LedgerStore } from '../services/ledger-store.ts';
 import type { Permits } from '../services/permits.ts';
 import type { WorkerIdentity } from '../services/worker-identity.ts';
-import { type Asked, type Waiting, askModel } from './ask-model.ts';
+import { type Asked, askModel, type Waiting } from './ask-model.ts';
 import { defineActivity } from './define-activity.ts';
 
 interface Services {
@@ -54,9 +54,14 @@ async function analyze(services: Services, { runId, plan }: AnalyzeInput, unit: 
     return written !== null;
   }
 
-  async function settle(facts: LedgerFacts, end: Pick<Settlement, 'outcome' | 'code'> & Partial<Settlement>): Promise<AnalyzeOutput> {
+  async function settle(
+    facts: LedgerFacts,
+    end: Pick<Settlement, 'outcome' | 'code'> & Partial<Settlement>,
+  ): Promise<AnalyzeOutput> {
     const row: SettledRow = { ...facts, answer: null, latencyMs: null, requestId: null, ...end, state: 'settled' };
-    return (await move(row)) ? settledOutput(row, unit) : deferred('claimed_elsewhere', waiting.nowMs() + LOST_RACE_DEFERRAL_MS);
+    return (await move(row))
+      ? settledOutput(row, unit)
+      : deferred('claimed_elsewhere', waiting.nowMs() + LOST_RACE_DEFERRAL_MS);
   }
 
   const nowMs = waiting.nowMs();
@@ -80,7 +85,8 @@ async function analyze(services: Services, { runId, plan }: AnalyzeInput, unit: 
   const facts = withSpent(decision.facts, asked);
   const { requestId } = asked;
   const latencyMs = waiting.nowMs() - sentAtMs;
-  if (asked.kind === 'answered') return settle(facts, { outcome: 'succeeded', code: null, answer: asked.answer, latencyMs, requestId });
+  if (asked.kind === 'answered')
+    return settle(facts, { outcome: 'succeeded', code: null, answer: asked.answer, latencyMs, requestId });
   if (asked.kind === 'failed') return settle(facts, { outcome: 'failed', code: asked.code, latencyMs, requestId });
 
   const { code } = asked.error;
@@ -90,7 +96,8 @@ async function analyze(services: Services, { runId, plan }: AnalyzeInput, unit: 
     return deferred(code, waiting.nowMs() + (asked.error.retryAfterMs ?? DEFAULT_DEFERRAL_MS));
   }
   const failedAttempts = facts.failedAttempts + 1;
-  if (failedAttempts >= RETRY.maxAttempts) return settle({ ...facts, failedAttempts }, { outcome: 'failed', code, latencyMs, requestId });
+  if (failedAttempts >= RETRY.maxAttempts)
+    return settle({ ...facts, failedAttempts }, { outcome: 'failed', code, latencyMs, requestId });
   await move({ ...facts, failedAttempts, state, code });
   throw asked.error;
 }
@@ -108,6 +115,9 @@ function deferred(code: FailureCode, notBeforeMs: number): AnalyzeOutput {
   return { kind: 'deferred', code, notBeforeMs };
 }
 
-function settledOutput({ outcome, code, calls, failedAttempts, usage, costUsd }: SettledRow, { copies }: Unit): AnalyzeOutput {
+function settledOutput(
+  { outcome, code, calls, failedAttempts, usage, costUsd }: SettledRow,
+  { copies }: Unit,
+): AnalyzeOutput {
   return { kind: 'settled', outcome, code, copies, calls, failedAttempts, usage, costUsd };
 }

@@ -1,7 +1,7 @@
 import { type Analysis, type ChatMessage, messagesFor, readAnswer, repairMessages } from '../core/analysis.ts';
-import { type FailureCode, ModelCallError, handlingOf } from '../core/failures.ts';
+import { type FailureCode, handlingOf, ModelCallError } from '../core/failures.ts';
 import type { Issue } from '../core/issues.ts';
-import { NO_USAGE, type Usage, addCost, addUsage, costUsd } from '../core/usage.ts';
+import { addCost, addUsage, costUsd, NO_USAGE, type Usage } from '../core/usage.ts';
 import type { Completion, ModelClient } from '../services/azure-openai.ts';
 
 /** What asking came to, and what it took whatever it came to. */

@@ -2,7 +2,7 @@ import { type Analysis, analysisNamed } from '../core/analysis.ts';
 import { type Layout, streamOfUnit } from '../core/batch-plan.ts';
 import { CONTRACTS, type ReportInput, type StreamEnd } from '../core/contracts.ts';
 import { type LedgerRow, NO_FACTS } from '../core/ledger.ts';
-import { type ResultLine, createReportBuilder, endOf } from '../core/report.ts';
+import { createReportBuilder, endOf, type ResultLine } from '../core/report.ts';
 import { NO_USAGE } from '../core/usage.ts';
 import type { IssuePages } from '../services/issue-pages.ts';
 import type { PlacedIssue } from '../services/issue-source.ts';
@@ -71,6 +71,13 @@ function ownLine({ index, issue: { id, title } }: PlacedIssue, row: LedgerRow | 
 }
 
 function copiedLine(first: ResultLine, { index, issue: { id, title } }: PlacedIssue): ResultLine {
-  const paidByFirst = { latencyMs: null, calls: 0, failedAttempts: 0, usage: NO_USAGE, costUsd: 0, possiblyPaidTwice: false };
+  const paidByFirst = {
+    latencyMs: null,
+    calls: 0,
+    failedAttempts: 0,
+    usage: NO_USAGE,
+    costUsd: 0,
+    possiblyPaidTwice: false,
+  };
   return { ...first, ...paidByFirst, index, id, title, coalescedWith: first.id };
 }

@@ -23,7 +23,8 @@ export function defineActivity<I, O>(
 }
 
 function factsOf(error: unknown): string {
-  if (error instanceof InvalidInputError) return error.violations.map(({ field, allowed }) => `${field} must be ${allowed}`).join('; ');
+  if (error instanceof InvalidInputError)
+    return error.violations.map(({ field, allowed }) => `${field} must be ${allowed}`).join('; ');
   const { name, code, statusCode } = error as { name?: unknown; code?: unknown; statusCode?: unknown };
   return [name, code, statusCode].filter(fact => typeof fact === 'string' || typeof fact === 'number').join(' ');
 }

@@ -16,6 +16,9 @@ export function createLoadIssues({ blobs, pages, source: { readIssues, placeIssu
   return defineActivity(CONTRACTS.loadIssues, ({ runId, source, plan }) => {
     const analysis = analysisNamed(plan.analysis);
     const issues = readIssues(source.format, blobs.chunks(source.blob));
-    return pages.write(runId, placeIssues(issues, issue => questionOf(analysis, plan.deployment, issue), source.limit));
+    return pages.write(
+      runId,
+      placeIssues(issues, issue => questionOf(analysis, plan.deployment, issue), source.limit),
+    );
   });
 }

@@ -69,7 +69,7 @@ export function normaliseRecord(record: RawRecord, rowNumber: number): Issue {
     const field = fieldOf(header);
     if (!field) continue;
     const parts = field === 'labels' && typeof value === 'string' ? value.split(/[,;\s]+/) : [value].flat();
-    const found = parts.map(plainText).filter(text => text !== '');
+    const found = parts.map(part => plainText(part)).filter(text => text !== '');
     texts.set(field, [...(texts.get(field) ?? []), ...found]);
   }
   const first = (field: Field) => texts.get(field)?.[0] ?? '';
@@ -94,20 +94,30 @@ function flattened(record: RawRecord): RawRecord {
   );
 }
 
-/** Text of a value; an object counts by its `name`, `value`, `body` or `text`, as Jira's do. */
-function plainText(value: unknown): string {
+/** Rich text nests by a dozen levels; deeper ones are no text. */
+const MAX_DEPTH = 50;
+
+/** Text of a value; an object counts by its `name`, `value`, `body` or `text`, else by what it contains, as Jira's do. */
+function plainText(value: unknown, depth = 0): string {
+  if (depth > MAX_DEPTH) return '';
   if (typeof value === 'string') return withoutControlCharacters(value);
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (Array.isArray(value))
+    return value
+      .map(part => plainText(part, depth + 1))
+      .filter(Boolean)
+      .join('\n');
   if (typeof value !== 'object' || value === null) return '';
   const parts = value as Record<string, unknown>;
-  const member = ['name', 'value', 'body', 'text'].find(name => typeof parts[name] === 'string');
-  return member ? plainText(parts[member]) : '';
+  const member = ['name', 'value', 'body', 'text', 'content', 'comments'].find(name => parts[name] != null);
+  return member ? plainText(parts[member], depth + 1) : '';
 }
 
+/** Keeps what joins letters and emoji; takes off control characters, halves of surrogate pairs and marks of bad decoding. */
 function withoutControlCharacters(text: string): string {
   return text
     .replace(/\r\n?/g, '\n')
-    .replace(/[^\P{C}\n\t]|\uFFFD/gu, '')
+    .replace(/[^\P{Cc}\n\t]|\p{Cs}|[\uFFFD\uFEFF]/gu, '')
     .trim();
 }
 

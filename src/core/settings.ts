@@ -147,6 +147,14 @@ export function settingsWarnings(settings: Settings): string[] {
         `${settings.concurrency}: activities beyond it wait for a permit`,
     );
   }
+  const connections = Math.min(settings.maxConnections, settings.maxConnectionsPerHost);
+  if (Math.min(settings.concurrency, settings.ceiling) > connections) {
+    const { maxConnections, maxConnectionsPerHost } = SETTINGS;
+    warnings.push(
+      `only ${connections} connections to the service (${maxConnections.env}, ${maxConnectionsPerHost.env}): calls beyond ` +
+        'them wait, and their wait counts as part of their timeout',
+    );
+  }
   if (settings.deployment === null) {
     warnings.push(`${SETTINGS.deployment.env} is not set: each request must name a deployment`);
   }

@@ -64,5 +64,10 @@ export function costUsd(usage: Usage, model: string): number | null {
 
 /** The sum of two costs; unknown if either is. */
 export function addCost(a: number | null, b: number | null): number | null {
-  return a === null || b === null ? null : a + b;
+  return a === null || b === null ? null : exact(a + b);
+}
+
+/** Rounds to a billionth of a dollar, which takes binary noise off and no price. */
+function exact(usd: number): number {
+  return Math.round(usd * 1e9) / 1e9;
 }

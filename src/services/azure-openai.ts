@@ -1,9 +1,9 @@
 import { getBearerTokenProvider, type TokenCredential } from '@azure/identity';
 import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError, OpenAIError } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
-import { Agent, fetch as undiciFetch, interceptors } from 'undici';
+import { Agent, interceptors, fetch as undiciFetch } from 'undici';
 import type { Analysis, ChatMessage } from '../core/analysis.ts';
-import { type FailureCode, ModelCallError, failureOfStatus } from '../core/failures.ts';
+import { type FailureCode, failureOfStatus, ModelCallError } from '../core/failures.ts';
 import { SETTINGS, type Settings } from '../core/settings.ts';
 import type { Usage } from '../core/usage.ts';
 
@@ -142,13 +142,18 @@ function callErrorOf(error: unknown): ModelCallError {
   if (error instanceof APIError && error.status !== undefined) {
     const { status, headers, code } = error;
     const retryAfterMs = status === 429 ? retryAfterOf(headers) : null;
-    return new ModelCallError(failureOfStatus(status, code ?? null), { status, requestId: requestIdOf(headers), retryAfterMs });
+    return new ModelCallError(failureOfStatus(status, code ?? null), {
+      status,
+      requestId: requestIdOf(headers),
+      retryAfterMs,
+    });
   }
   return new ModelCallError(error instanceof OpenAIError ? tokenFailureOf(error.cause) : bodyFailureOf(error));
 }
 
 /** Errors before anything was sent: no connection, no name, no certificate that is trusted. */
-const BEFORE_SENDING = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CERT|SELF_SIGNED|UND_ERR_CONNECT_TIMEOUT/;
+const BEFORE_SENDING =
+  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CERT|SELF_SIGNED|UND_ERR_CONNECT_TIMEOUT/;
 
 function networkFailureOf(error: Error): FailureCode {
   for (let cause: unknown = error.cause; cause instanceof Error; cause = cause.cause) {

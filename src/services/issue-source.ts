@@ -52,8 +52,12 @@ async function* csv(chunks: AsyncIterable<Uint8Array>): Records {
   let headers: string[] | undefined;
   try {
     for await (const cells of piped(all, parser)) {
-      if (headers) yield headers.map((header, i) => [header, cells[i] ?? ''] as const);
-      else checkHeaders((headers = cells.map(cell => cell.trim())));
+      if (headers) {
+        yield headers.map((header, i) => [header, cells[i] ?? ''] as const);
+      } else {
+        headers = cells.map(cell => cell.trim());
+        checkHeaders(headers);
+      }
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
@@ -73,7 +77,9 @@ async function* piped(chunks: AsyncIterable<Uint8Array>, parser: ReturnType<type
 }
 
 /** What of the first record is not quoted, and an iterable that begins with that record again. */
-async function peekHeader(chunks: AsyncIterable<Uint8Array>): Promise<{ header: string; all: AsyncIterable<Uint8Array> }> {
+async function peekHeader(
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<{ header: string; all: AsyncIterable<Uint8Array> }> {
   const iterator = chunks[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);
   while (!isWholeHeader(head)) {

@@ -31,7 +31,7 @@ interface Columns {
 }
 
 /** A table property holds 32,768 UTF-16 units at most; no chunk ends within a surrogate pair. */
-const CHUNK = /[^]{1,32000}(?![\uDC00-\uDFFF])/g;
+const CHUNK = /[\s\S]{1,32000}(?![\uDC00-\uDFFF])/g;
 
 /**
  * The ledger in Table storage, spread over shards by the number of the issue.

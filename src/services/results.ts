@@ -1,6 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
-import type { Report, ResultLine } from '../core/report.ts';
 import { runBlobs } from '../core/names.ts';
+import type { Report, ResultLine } from '../core/report.ts';
 import type { BlobStore } from './blobs.ts';
 import { linesOf } from './lines.ts';
 
@@ -10,7 +10,10 @@ export type ResultsFormat = 'ndjson' | 'csv';
 /** Reports and results of runs, in Blob storage. */
 export interface ResultsStore {
   /** Writes results line by line, in both forms; `answerFields` become columns of the CSV. */
-  openWriter(runId: string, answerFields: readonly string[]): { add(line: ResultLine): Promise<void>; close(): Promise<void> };
+  openWriter(
+    runId: string,
+    answerFields: readonly string[],
+  ): { add(line: ResultLine): Promise<void>; close(): Promise<void> };
   writeReport(runId: string, report: Report): Promise<void>;
   /** The report as JSON text, or null before it is written. */
   readReport(runId: string): Promise<Buffer | null>;

@@ -28,7 +28,14 @@ export function createHealthGet({ settings, version, model, runs }: Services): H
     const { deployment, concurrency, ceiling } = settings;
     const warnings = settingsWarnings(settings);
     if (!service.reachable) warnings.push(`${service.endpoint} does not answer: runs would fail`);
-    const body = { status: storage ? 'ok' : 'storage_unreachable', version, service: { ...service, deployment }, concurrency, ceiling, warnings };
+    const body = {
+      status: storage ? 'ok' : 'storage_unreachable',
+      version,
+      service: { ...service, deployment },
+      concurrency,
+      ceiling,
+      warnings,
+    };
     return { status: storage ? 200 : 503, jsonBody: body };
   });
 }

@@ -1,12 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { HttpRequest } from '@azure/functions';
+import { MAX_JSON_BYTES } from '../core/limits.ts';
 import { invalid } from '../core/problems.ts';
 import { fieldProblem } from './responses.ts';
-
-/** JSON bodies and JSON files, in bytes. */
-export const MAX_JSON_BYTES = 10_000_000;
-/** CSV and NDJSON files, in bytes. */
-export const MAX_FILE_BYTES = 90_000_000;
 
 /**
  * Reads a body of UTF-8 text as bytes.
@@ -45,7 +41,12 @@ export async function readJson(request: HttpRequest): Promise<unknown> {
 }
 
 /** A query parameter as an integer within bounds. */
-export function integerQuery(request: HttpRequest, name: string, fallback: number, { min, max }: { min: number; max: number }): number {
+export function integerQuery(
+  request: HttpRequest,
+  name: string,
+  fallback: number,
+  { min, max }: { min: number; max: number },
+): number {
   const text = request.query.get(name);
   if (text === null) return fallback;
   const value = Number(text);

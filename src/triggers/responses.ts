@@ -34,7 +34,11 @@ export function fieldProblem(
 
 /** There is no such run. */
 export function noSuchRun(runId: string): HttpProblem {
-  return fieldProblem(404, 'No such run', { field: 'runId', value: runId, allowed: 'the id of a run that was started here' });
+  return fieldProblem(404, 'No such run', {
+    field: 'runId',
+    value: runId,
+    allowed: 'the id of a run that was started here',
+  });
 }
 
 /**
@@ -42,7 +46,9 @@ export function noSuchRun(runId: string): HttpProblem {
  *
  * Every response carries `X-Process-Time` in milliseconds; an unexpected error is logged and answered without its text.
  */
-export function route(handle: (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>): HttpHandler {
+export function route(
+  handle: (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>,
+): HttpHandler {
   return async (request, context) => {
     const startedMs = performance.now();
     const response = await handle(request, context).catch(error => problemResponse(error, context));
@@ -60,7 +66,12 @@ function problemResponse(error: unknown, context: InvocationContext): HttpRespon
 
 function problemOf(error: unknown, context: InvocationContext): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  if (error instanceof InvalidInputError) return new HttpProblem(400, 'Invalid input', error.message, { violations: error.violations });
+  if (error instanceof InvalidInputError)
+    return new HttpProblem(400, 'Invalid input', error.message, { violations: error.violations });
   context.error(`${context.functionName} failed`, error);
-  return new HttpProblem(500, 'Internal error', `Something went wrong here; the log has it under invocation ${context.invocationId}.`);
+  return new HttpProblem(
+    500,
+    'Internal error',
+    `Something went wrong here; the log has it under invocation ${context.invocationId}.`,
+  );
 }

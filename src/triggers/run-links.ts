@@ -40,7 +40,13 @@ export function isValidToken(
   nowMs: number,
 ): boolean {
   const [given, genuine] = [signature, signatureOf(runId, expiresAtMs, secret)].map(text => Buffer.from(text));
-  return given !== undefined && genuine !== undefined && given.length === genuine.length && timingSafeEqual(given, genuine) && nowMs < expiresAtMs;
+  return (
+    given !== undefined &&
+    genuine !== undefined &&
+    given.length === genuine.length &&
+    timingSafeEqual(given, genuine) &&
+    nowMs < expiresAtMs
+  );
 }
 
 function signatureOf(runId: string, expiresAtMs: number, secret: string): string {

@@ -3,9 +3,9 @@ import type { DurableClient } from 'durable-functions';
 import { analysisNamed } from '../core/analysis.ts';
 import { layoutOf } from '../core/batch-plan.ts';
 import { streamInstanceId } from '../core/names.ts';
-import { type Outcome, type ResultLine } from '../core/report.ts';
-import { type InstanceView, RootStatusSchema, type RunStatus, isUnderWay, runStatusOf } from '../core/run-status.ts';
-import type { ResultsStore, csvOf } from '../services/results.ts';
+import type { Outcome, ResultLine } from '../core/report.ts';
+import { type InstanceView, isUnderWay, RootStatusSchema, type RunStatus, runStatusOf } from '../core/run-status.ts';
+import type { csvOf, ResultsStore } from '../services/results.ts';
 import type { RunRow, RunStore } from '../services/run-store.ts';
 import { integerQuery, wordQuery } from './request-body.ts';
 import { HttpProblem, noSuchRun } from './responses.ts';
@@ -18,7 +18,12 @@ interface Services {
 }
 
 /** One way to look at a run. */
-export type RunView = (row: RunRow, request: HttpRequest, client: DurableClient, links: RunLinks) => Promise<HttpResponseInit>;
+export type RunView = (
+  row: RunRow,
+  request: HttpRequest,
+  client: DurableClient,
+  links: RunLinks,
+) => Promise<HttpResponseInit>;
 
 const OUTCOMES: readonly Outcome[] = ['succeeded', 'failed', 'skipped', 'not_started'];
 const RETRY_AFTER_SECONDS = '5';
@@ -53,7 +58,8 @@ export function createRunViews({ runs, results, csvOf }: Services) {
       return { headers, body: (await results.read(row.runId, format)) ?? '' };
     }
     const page = await pageOf(results.lines(row.runId), outcome, offset, limit || Number.POSITIVE_INFINITY);
-    if (format === 'csv') return { headers, body: csvOf(page.lines, Object.keys(analysisNamed(row.plan.analysis).wireSchema.shape)) };
+    if (format === 'csv')
+      return { headers, body: csvOf(page.lines, Object.keys(analysisNamed(row.plan.analysis).wireSchema.shape)) };
     if (format === 'ndjson') return { headers, body: page.lines.map(line => `${JSON.stringify(line)}\n`).join('') };
     const nextOffset = page.total > offset + limit ? offset + limit : null;
     return { jsonBody: { runId: row.runId, total: page.total, offset, limit, nextOffset, results: page.lines } };
@@ -71,7 +77,9 @@ export function createRunViews({ runs, results, csvOf }: Services) {
     async list(request: HttpRequest, client: DurableClient): Promise<HttpResponseInit> {
       const limit = integerQuery(request, 'limit', 50, { min: 1, max: MAX_PAGE });
       const rows = await runs.list(limit);
-      const bodies = await Promise.all(rows.map(async row => ({ ...(await statusOf(row, client)), links: runLinks(request, row.runId) })));
+      const bodies = await Promise.all(
+        rows.map(async row => ({ ...(await statusOf(row, client)), links: runLinks(request, row.runId) })),
+      );
       return { jsonBody: { runs: bodies } };
     },
   };
@@ -80,7 +88,13 @@ export function createRunViews({ runs, results, csvOf }: Services) {
 const CONTENT_TYPES = { json: 'application/json', ndjson: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' };
 
 async function statusOf(row: RunRow, client: DurableClient): Promise<RunStatus> {
-  const facts = { runId: row.runId, analysis: row.plan.analysis, deployment: row.plan.deployment, createdAtMs: row.createdAtMs, summary: row.summary };
+  const facts = {
+    runId: row.runId,
+    analysis: row.plan.analysis,
+    deployment: row.plan.deployment,
+    createdAtMs: row.createdAtMs,
+    summary: row.summary,
+  };
   if (row.summary) return runStatusOf(facts, null, []);
   const root = await instanceOf(client, row.runId);
   const live = RootStatusSchema.safeParse(root?.customStatus).data;

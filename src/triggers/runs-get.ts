@@ -30,13 +30,22 @@ export function createLinkGet({ views, find }: RunViews): HttpHandler {
       throw new HttpProblem(403, 'Link not valid', 'This link is not one of ours, or its time is over.');
     }
     const status = `${new URL(request.url).origin}${new URL(request.url).pathname.replace(/(\/(results|report))?\/?$/, '')}`;
-    return view(row, request, df.getClient(context), { status, results: `${status}/results`, report: `${status}/report` });
+    return view(row, request, df.getClient(context), {
+      status,
+      results: `${status}/results`,
+      report: `${status}/report`,
+    });
   });
 }
 
 function viewNamed(views: RunViews['views'], name = '') {
-  const view = new Map([['', views.status], ['results', views.results], ['report', views.report]]).get(name);
-  if (!view) throw new HttpProblem(404, 'No such page', `A run has its status, "results" and "report", but no "${name}".`);
+  const view = new Map([
+    ['', views.status],
+    ['results', views.results],
+    ['report', views.report],
+  ]).get(name);
+  if (!view)
+    throw new HttpProblem(404, 'No such page', `A run has its status, "results" and "report", but no "${name}".`);
   return view;
 }
 

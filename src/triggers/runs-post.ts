@@ -6,7 +6,7 @@ import { CONTRACTS, type RunInput, type Source } from '../core/contracts.ts';
 import { isEmptyIssue } from '../core/issues.ts';
 import { RunIdSchema, runBlobs, uploadBlobs } from '../core/names.ts';
 import { invalid, parseInput } from '../core/problems.ts';
-import { type RunPlan, type RunRequest, RunRequestSchema, planOf } from '../core/run-request.ts';
+import { planOf, type RunPlan, type RunRequest, RunRequestSchema } from '../core/run-request.ts';
 import type { Settings } from '../core/settings.ts';
 import { costUsd } from '../core/usage.ts';
 import type { ModelClient } from '../services/azure-openai.ts';
@@ -111,7 +111,13 @@ async function start(
   const blob = source.issues ? runBlobs.source(runId) : uploadBlobs.content(source.uploadId ?? '');
   const input: RunInput = { runId, attempt: 1, source: { blob, format: content.format, limit }, plan };
   const requestHash = services.source.sha256(JSON.stringify({ ...runRequest, runId }));
-  const row: RunRow = { ...input, requestHash, createdAtMs: Date.now(), linkSecret: randomBytes(24).toString('base64url'), summary: null };
+  const row: RunRow = {
+    ...input,
+    requestHash,
+    createdAtMs: Date.now(),
+    linkSecret: randomBytes(24).toString('base64url'),
+    summary: null,
+  };
   const existing = await services.runs.insert(row);
   if (existing && existing.requestHash !== requestHash) {
     const allowed = 'an id not used yet, or the same request as before';

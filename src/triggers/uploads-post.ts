@@ -1,10 +1,11 @@
 import type { HttpHandler, HttpRequest } from '@azure/functions';
 import type { Source } from '../core/contracts.ts';
 import { contentOf } from '../core/issues.ts';
+import { MAX_FILE_BYTES, MAX_JSON_BYTES } from '../core/limits.ts';
 import { uploadBlobs } from '../core/names.ts';
 import type { BlobStore } from '../services/blobs.ts';
 import type { countIssues, placeIssues, readIssues, sha256 } from '../services/issue-source.ts';
-import { MAX_FILE_BYTES, MAX_JSON_BYTES, readBody } from './request-body.ts';
+import { readBody } from './request-body.ts';
 import { fieldProblem, route } from './responses.ts';
 
 interface Services {

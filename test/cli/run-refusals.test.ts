@@ -3,7 +3,7 @@ import { createCliHarness } from '../helpers/cli-harness.ts';
 import { type FakeAppOptions, problem } from '../helpers/fake-app.ts';
 import { useRunCommand } from '../helpers/run-harness.ts';
 
-const { path, csv, fakeApp, run } = useRunCommand();
+const { csv, fakeApp, run } = useRunCommand();
 
 describe('refusals', () => {
   it.each([

@@ -133,8 +133,10 @@ describe('normaliseRecord', () => {
   });
 
   test('keeps line ends and tabs, drops control and replacement characters', () => {
-    const description = '\uFEFFone\r\ntwo\rthree\tfour\u0000\u0007\uFFFD\uD800 five ';
-    expect(normaliseRecord([['text', description]], 1).description).toBe('one\ntwo\nthree\tfour five');
+    const description = '\uFEFFone\r\ntwo\rthree\tfour\u0000\u0007\uFFFD\uD800 five \u{1F468}\u200D\u{1F469} ';
+    expect(normaliseRecord([['text', description]], 1).description).toBe(
+      'one\ntwo\nthree\tfour five \u{1F468}\u200D\u{1F469}',
+    );
   });
 
   test.each([
@@ -143,7 +145,13 @@ describe('normaliseRecord', () => {
     ['an object with a value', { value: 'v' }, 'v'],
     ['an object with a body', { author: {}, body: 'b' }, 'b'],
     ['an object with nothing known', { a: 1 }, ''],
-    ['an object whose name is no text', { name: { name: 'deep' } }, ''],
+    ['an object within an object', { name: { name: 'deep' } }, 'deep'],
+    [
+      'rich text',
+      { type: 'doc', content: [{ content: [{ text: 'one' }] }, { content: [{ text: 'two' }] }] },
+      'one\ntwo',
+    ],
+    ['what nests without end', Array.from({ length: 60 }).reduce<unknown>(inner => [inner], 'x'), ''],
     ['null', null, ''],
     ['a list: its first', ['', 'one', 'two'], 'one'],
   ])('takes %s as a title', (_, value, expected) => {

@@ -170,6 +170,13 @@ describe('settingsWarnings', () => {
     ]);
   });
 
+  test('warns of more calls than connections', () => {
+    expect(settingsWarnings(settings({ concurrency: 15, ceiling: 15 }))).toEqual([
+      'only 10 connections to the service (AZURE_OPENAI_MAX_CONNECTIONS, AZURE_OPENAI_MAX_CONNECTIONS_PER_HOST): ' +
+        'calls beyond them wait, and their wait counts as part of their timeout',
+    ]);
+  });
+
   test('warns where requests must name a deployment', () => {
     expect(settingsWarnings(settings({ deployment: null }))).toEqual([
       'AZURE_OPENAI_DEPLOYMENT is not set: each request must name a deployment',

@@ -9,20 +9,34 @@ import { startForeignService } from '../helpers/foreign-service.ts';
 const REAL_ISSUES = join(ROOT, '../shared/issues/usergrid.csv');
 
 describe('fanfold run', () => {
-  it.skipIf(!existsSync(REAL_ISSUES))('runs the first 100 of a file of real issues: nothing lost, nothing doubled', async () => {
-    await using app = await startApp({ simulator: { latencyMs: 50 } });
-    await using folder = await temporaryFolder();
-    const end = await fanfold(['run', '--file', REAL_ISSUES, '--limit', '100', '--url', app.url, '--json', '--out', 'out'], { cwd: folder.path });
-    expect(end.stderr).toContain('simulator');
-    expect(end.exitCode, end.stderr).toBe(0);
-    const { total, succeeded, failed, skipped, notStarted, coalesced, calls } = end.lastJson();
-    expect({ total, failed, notStarted, sum: succeeded + failed + skipped + notStarted }).toEqual({ total: 100, failed: 0, notStarted: 0, sum: 100 });
-    expect(calls).toBe(100 - skipped - coalesced);
-    expect(app.simulator.stats()).toMatchObject({ calls, answeredTwice: 0 });
-    const lines = (await readFile(join(folder.path, 'out/results.ndjson'), 'utf8')).trimEnd().split('\n').map(line => JSON.parse(line));
-    expect(lines.map(({ index }) => index)).toEqual(Array.from({ length: 100 }, (_, n) => n));
-    expect(new Set(lines.map(({ id }) => id)).size).toBe(100);
-  });
+  it.skipIf(!existsSync(REAL_ISSUES))(
+    'runs the first 100 of a file of real issues: nothing lost, nothing doubled',
+    async () => {
+      await using app = await startApp({ simulator: { latencyMs: 50 } });
+      await using folder = await temporaryFolder();
+      const end = await fanfold(
+        ['run', '--file', REAL_ISSUES, '--limit', '100', '--url', app.url, '--json', '--out', 'out'],
+        { cwd: folder.path },
+      );
+      expect(end.stderr).toContain('simulator');
+      expect(end.exitCode, end.stderr).toBe(0);
+      const { total, succeeded, failed, skipped, notStarted, coalesced, calls } = end.lastJson();
+      expect({ total, failed, notStarted, sum: succeeded + failed + skipped + notStarted }).toEqual({
+        total: 100,
+        failed: 0,
+        notStarted: 0,
+        sum: 100,
+      });
+      expect(calls).toBe(100 - skipped - coalesced);
+      expect(app.simulator.stats()).toMatchObject({ calls, answeredTwice: 0 });
+      const lines = (await readFile(join(folder.path, 'out/results.ndjson'), 'utf8'))
+        .trimEnd()
+        .split('\n')
+        .map(line => JSON.parse(line));
+      expect(lines.map(({ index }) => index)).toEqual(Array.from({ length: 100 }, (_, n) => n));
+      expect(new Set(lines.map(({ id }) => id)).size).toBe(100);
+    },
+  );
 
   it('tells in one line, with an exit code, what is wrong with a file', async () => {
     await using app = await startApp();
@@ -72,7 +86,8 @@ describe('fanfold demo', () => {
     const { exitCode, stdout, stderr, lastJson } = await fanfold(['demo', '--json'], { cwd: folder.path });
     expect(exitCode, stderr).toBe(0);
     expect(stdout.trimEnd().split('\n')).toHaveLength(1);
-    const { runId, total, succeeded, failed, skipped, notStarted, cached, coalesced, durationMs, tokens, costUsd } = lastJson();
+    const { runId, total, succeeded, failed, skipped, notStarted, cached, coalesced, durationMs, tokens, costUsd } =
+      lastJson();
     expect(succeeded + failed + skipped + notStarted).toBe(total);
     expect({ failed, notStarted, cached }).toEqual({ failed: 0, notStarted: 0, cached: 0 });
     expect(skipped).toBeGreaterThanOrEqual(1);

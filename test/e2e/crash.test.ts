@@ -6,7 +6,11 @@ it('goes on by itself after its host was killed, and buys no answered issue agai
   await using app = await startApp({ simulator: { latencyMs: 100 } });
   const runId = await app.startRun({ source: { issues: someIssues(150) }, batchDelayMs: 100 });
   for (const share of [0.25, 0.6]) {
-    await pollUntil(async () => app.simulator.stats().completed, completed => completed >= 150 * share, 60_000);
+    await pollUntil(
+      async () => app.simulator.stats().completed,
+      completed => completed >= 150 * share,
+      60_000,
+    );
     await app.killHost();
     await app.restartHost();
   }
@@ -14,7 +18,9 @@ it('goes on by itself after its host was killed, and buys no answered issue agai
   expect(summary).toMatchObject({ total: 150, succeeded: 150, failed: 0, notStarted: 0 });
 
   const { json } = await app.call('GET', `/runs/${runId}/results?limit=1000`);
-  expect(json.results.map(({ id }: { id: string }) => id)).toEqual(someIssues(150).map(issue => (issue as { key: string }).key));
+  expect(json.results.map(({ id }: { id: string }) => id)).toEqual(
+    someIssues(150).map(issue => (issue as { key: string }).key),
+  );
   // Calls that were in flight when the process died may have been answered with nobody there to write it down: at most
   // the run's ten, each time. Whatever had been written down is never asked again.
   const { calls, answeredTwice } = app.simulator.stats();

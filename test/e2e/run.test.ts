@@ -4,8 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { someIssues, startApp, type TestApp } from '../helpers/app.ts';
 
 async function historyOf(app: TestApp, instanceId: string): Promise<string[]> {
-  const { json } = await app.call('GET', `${app.url}/runtime/webhooks/durabletask/instances/${instanceId}?showHistory=true`);
-  return json.historyEvents.map((event: { EventType: string; FunctionName?: string }) => event.FunctionName ?? event.EventType);
+  const { json } = await app.call(
+    'GET',
+    `${app.url}/runtime/webhooks/durabletask/instances/${instanceId}?showHistory=true`,
+  );
+  return json.historyEvents.map(
+    (event: { EventType: string; FunctionName?: string }) => event.FunctionName ?? event.EventType,
+  );
 }
 
 describe('a run of 120 issues with default settings', () => {
@@ -47,16 +52,24 @@ describe('the calls in flight', () => {
 describe('the state file', () => {
   it('holds no text of an issue, of an answer, or of a service error that quotes one', async () => {
     const marker = `marker-${randomUUID()}`;
-    const quoting = (code: string) => ({ when: { textIncludes: code }, reply: { status: Number(code.slice(1)), code: 'X', message: marker } });
+    const quoting = (code: string) => ({
+      when: { textIncludes: code },
+      reply: { status: Number(code.slice(1)), code: 'X', message: marker },
+    });
     await using app = await startApp({
-      simulator: { quoteInErrors: true, faults: [quoting('E400'), { ...quoting('E500'), attempts: 3 }, quoting('E503')] },
+      simulator: {
+        quoteInErrors: true,
+        faults: [quoting('E400'), { ...quoting('E500'), attempts: 3 }, quoting('E503')],
+      },
     });
     const issues = someIssues(30, n => `${marker} happens ${['', 'E400', 'E500', 'E503'][n % 15] ?? ''} in ${n}`);
     const runId = await app.startRun({ source: { issues } });
     const { summary } = await app.finished(runId, 90_000);
     expect(summary).toMatchObject({ total: 30, succeeded: 26, failed: 4 });
     await app.stopHost();
-    const files = await Promise.all(['', '-wal'].map(suffix => readFile(app.stateFile + suffix).catch(() => Buffer.alloc(0))));
+    const files = await Promise.all(
+      ['', '-wal'].map(suffix => readFile(app.stateFile + suffix).catch(() => Buffer.alloc(0))),
+    );
     const state = Buffer.concat(files);
     expect(state.includes(runId)).toBe(true);
     expect(state.includes('service_error')).toBe(true);
@@ -68,7 +81,9 @@ describe('the state file', () => {
 
 describe('what a run meets on its way', () => {
   it('puts issues back that the service throttles, and finishes them', async () => {
-    await using app = await startApp({ simulator: { faults: [{ when: { share: 0.4 }, attempts: 1, reply: 'rate_limited', retryAfterSeconds: 6 }] } });
+    await using app = await startApp({
+      simulator: { faults: [{ when: { share: 0.4 }, attempts: 1, reply: 'rate_limited', retryAfterSeconds: 6 }] },
+    });
     const runId = await app.startRun({ source: { issues: someIssues(24) } });
     const { summary } = await app.finished(runId);
     expect(summary).toMatchObject({ succeeded: 24, failed: 0, possiblyPaidTwice: 0 });
@@ -111,7 +126,13 @@ describe('what a run meets on its way', () => {
 
   it('keeps to its deadline: the rest is not started, and the report says so', async () => {
     await using app = await startApp({ simulator: { latencyMs: 300, latencyCv: 0 } });
-    const runId = await app.startRun({ source: { issues: someIssues(60) }, batchSize: 2, streams: 1, concurrency: 2, deadlineSeconds: 2 });
+    const runId = await app.startRun({
+      source: { issues: someIssues(60) },
+      batchSize: 2,
+      streams: 1,
+      concurrency: 2,
+      deadlineSeconds: 2,
+    });
     const { summary } = await app.finished(runId);
     expect(summary?.status).toBe('completed');
     expect(summary?.notStarted).toBeGreaterThan(40);
@@ -120,11 +141,21 @@ describe('what a run meets on its way', () => {
 
   it('asks once about issues with equal content, and answers each', async () => {
     await using app = await startApp();
-    const issues = [...someIssues(5), ...someIssues(5).map((issue, n) => ({ ...issue, key: `COPY-${n}` })), { key: 'E-1' }, { key: 'E-2' }];
+    const issues = [
+      ...someIssues(5),
+      ...someIssues(5).map((issue, n) => ({ ...issue, key: `COPY-${n}` })),
+      { key: 'E-1' },
+      { key: 'E-2' },
+    ];
     const runId = await app.startRun({ source: { issues } });
     const { summary } = await app.finished(runId);
     expect(summary).toMatchObject({ total: 12, succeeded: 10, coalesced: 5, skipped: 2, calls: 5 });
     const { json } = await app.call('GET', `/runs/${runId}/results?limit=12`);
-    expect(json.results[7]).toMatchObject({ id: 'COPY-2', outcome: 'succeeded', coalescedWith: 'T-3', answer: json.results[2].answer });
+    expect(json.results[7]).toMatchObject({
+      id: 'COPY-2',
+      outcome: 'succeeded',
+      coalescedWith: 'T-3',
+      answer: json.results[2].answer,
+    });
   });
 });

@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
-import { CEILING_VARIABLE } from '../../src/core/settings.ts';
-import type { RunStatus } from '../../src/core/run-status.ts';
-import type { RunLinks } from '../../src/triggers/run-links.ts';
 import { startHostProcess } from '../../local/host-process.ts';
 import type { OpenAiSimulatorOptions } from '../../local/simulators/openai-options.ts';
 import { type RunningOpenAiSimulator, startOpenAiSimulator } from '../../local/simulators/openai-server.ts';
+import type { RunStatus } from '../../src/core/run-status.ts';
+import { CEILING_VARIABLE } from '../../src/core/settings.ts';
+import type { RunLinks } from '../../src/triggers/run-links.ts';
 import { pollUntil } from './host-fixture.ts';
 
 /** The built app in a host process of its own, over the shared storage and a simulator of its own. */
@@ -17,7 +17,12 @@ export interface TestApp extends AsyncDisposable {
   readonly stateFile: string;
   readonly simulator: RunningOpenAiSimulator;
   readonly hostLines: readonly string[];
-  call(method: string, path: string, body?: string | Uint8Array | object | null, headers?: Record<string, string>): Promise<Reply>;
+  call(
+    method: string,
+    path: string,
+    body?: string | Uint8Array | object | null,
+    headers?: Record<string, string>,
+  ): Promise<Reply>;
   /** Starts a run and answers its id. */
   startRun(request: object): Promise<string>;
   /** Waits for a run's end. */
@@ -39,7 +44,9 @@ export interface Reply {
 }
 
 /** Starts app and simulator; `await using` ends both. */
-export async function startApp(options: { simulator?: OpenAiSimulatorOptions; env?: Record<string, string> } = {}): Promise<TestApp> {
+export async function startApp(
+  options: { simulator?: OpenAiSimulatorOptions; env?: Record<string, string> } = {},
+): Promise<TestApp> {
   const folder = await mkdtemp(join(tmpdir(), 'fanfold-test-'));
   const stateFile = join(folder, 'state.db');
   const simulator = await startOpenAiSimulator({ latencyMs: 0, ...options.simulator, port: 0 });
@@ -61,7 +68,9 @@ export async function startApp(options: { simulator?: OpenAiSimulatorOptions; en
 
   const call: TestApp['call'] = async (method, path, body = null, headers = {}) => {
     const isPlain = body !== null && Object.getPrototypeOf(body) === Object.prototype;
-    const init = isPlain ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } } : { body: body as string | Uint8Array<ArrayBuffer> | null, headers };
+    const init = isPlain
+      ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } }
+      : { body: body as string | Uint8Array<ArrayBuffer> | null, headers };
     const response = await fetch(path.startsWith('http') ? path : `${url}/api${path}`, { method, ...init });
     const text = await response.text();
     const isJson = /(?<!nd)json$/.test(response.headers.get('content-type')?.split(';')[0] ?? '');
@@ -80,7 +89,11 @@ export async function startApp(options: { simulator?: OpenAiSimulatorOptions; en
       return json.runId;
     },
     async finished(runId, timeoutMs = 60_000) {
-      const { json } = await pollUntil(() => call('GET', `/runs/${runId}`), ({ status }) => status === 200, timeoutMs);
+      const { json } = await pollUntil(
+        () => call('GET', `/runs/${runId}`),
+        ({ status }) => status === 200,
+        timeoutMs,
+      );
       return json;
     },
     async killHost() {
@@ -100,6 +113,13 @@ export async function startApp(options: { simulator?: OpenAiSimulatorOptions; en
 }
 
 /** Issues with texts of their own: `count` of them, or one for each text. */
-export function someIssues(count: number, textOf = (n: number) => `The export of page ${n} fails with error ${n * 7}.`): object[] {
-  return Array.from({ length: count }, (_, n) => ({ key: `T-${n + 1}`, title: `Export ${n + 1} fails`, description: textOf(n + 1) }));
+export function someIssues(
+  count: number,
+  textOf = (n: number) => `The export of page ${n} fails with error ${n * 7}.`,
+): object[] {
+  return Array.from({ length: count }, (_, n) => ({
+    key: `T-${n + 1}`,
+    title: `Export ${n + 1} fails`,
+    description: textOf(n + 1),
+  }));
 }

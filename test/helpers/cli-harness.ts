@@ -26,12 +26,14 @@ export interface HarnessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Answers questions; default: nobody can be asked. */
   readonly confirm?: (question: string) => Promise<boolean>;
+  /** Called with each line of standard output. */
+  readonly onOut?: (line: string) => void;
   /** Called at each wait with the sum of all waits. */
   readonly onWait?: (waitedMs: number) => void | Promise<void>;
 }
 
 /** Makes one; nothing is started by it. */
-export function createCliHarness({ env = {}, confirm, onWait }: HarnessOptions = {}): CliHarness {
+export function createCliHarness({ env = {}, confirm, onOut, onWait }: HarnessOptions = {}): CliHarness {
   const interruption = new AbortController();
   const [out, err, waits]: [string[], string[], number[]] = [[], [], []];
   let waitedMs = 0;
@@ -46,7 +48,10 @@ export function createCliHarness({ env = {}, confirm, onWait }: HarnessOptions =
       signal.throwIfAborted();
     },
     terminal: {
-      out: line => out.push(line),
+      out(line) {
+        out.push(line);
+        onOut?.(line);
+      },
       err: line => err.push(line),
       paint: plain,
       write: async bytes => out.push(Buffer.from(bytes).toString()) > 0,

@@ -24,10 +24,22 @@ export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposa
 }
 
 /** Runs `fanfold` as a user would, without a terminal. */
-export async function fanfold(args: readonly string[], options: { cwd: string; env?: Readonly<Record<string, string>> }): Promise<CommandEnd> {
+export async function fanfold(
+  args: readonly string[],
+  options: { cwd: string; env?: Readonly<Record<string, string>> },
+): Promise<CommandEnd> {
   const env = { PATH: process.env['PATH'] ?? '', HOME: options.cwd, ...options.env };
-  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...args], { cwd: options.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...args], {
+    cwd: options.cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const exit = new Promise<number | null>(done => child.once('close', done));
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  return { exitCode: await exit, stdout, stderr, lastJson: () => JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') };
+  return {
+    exitCode: await exit,
+    stdout,
+    stderr,
+    lastJson: () => JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? ''),
+  };
 }

@@ -22,7 +22,7 @@ const { processStream } = await import('../../src/orchestrators/process-stream.t
 /** Stand-ins for the app's activities; each may throw, and may let time pass by the clock. */
 export interface Activities {
   loadIssues(input: RunInput, clock: ManualClock): Loaded;
-  analyzeIssue(input: AnalyzeInput, clock: ManualClock): AnalyzeOutput;
+  analyzeIssue(input: AnalyzeInput, clock: ManualClock): AnalyzeOutput | Promise<AnalyzeOutput>;
   buildReport(input: ReportInput, clock: ManualClock): RunSummary;
 }
 
@@ -62,6 +62,18 @@ export function activities(changes: Partial<Activities> = {}): Activities {
     analyzeIssue: () => settled(),
     buildReport: () => summary(),
     ...changes,
+  };
+}
+
+/** `analyzeIssue` that answers nothing until so many calls are in flight at one time. */
+export function togetherOnly(count: number): Activities['analyzeIssue'] {
+  const all = Promise.withResolvers<void>();
+  let inFlight = 0;
+  return async () => {
+    inFlight += 1;
+    if (inFlight === count) all.resolve();
+    await all.promise;
+    return settled();
   };
 }
 

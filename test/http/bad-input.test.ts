@@ -34,15 +34,46 @@ describe('POST /api/runs refuses', () => {
     ['an unknown analysis', { analysis: 'tirage', source: { issues } }, 'analysis', '"tirage"', /^one of: triage$/],
     ['no issues', { source: { issues: [] } }, 'source.issues', '[]', /^1 to 100,000 issues$/],
     ['a negative batch size', { batchSize: -5, source: { issues } }, 'batchSize', '-5', /^an integer from 1 to 100$/],
-    ['a batch size that is text', { batchSize: 'many', source: { issues } }, 'batchSize', '"many"', /^an integer from 1 to 100$/],
-    ['a concurrency above the ceiling', { concurrency: 11, source: { issues } }, 'concurrency', '11', /^an integer from 1 to 10, /],
+    [
+      'a batch size that is text',
+      { batchSize: 'many', source: { issues } },
+      'batchSize',
+      '"many"',
+      /^an integer from 1 to 100$/,
+    ],
+    [
+      'a concurrency above the ceiling',
+      { concurrency: 11, source: { issues } },
+      'concurrency',
+      '11',
+      /^an integer from 1 to 10, /,
+    ],
     ['a field it does not know', { batchsize: 5, source: { issues } }, 'batchsize', '5', /no such field/],
     ['no source', {}, 'source', 'missing', /issues.*uploadId/],
     ['two sources', { source: { issues, uploadId: 'x' } }, 'source', /issues/, /either/],
-    ['an upload it does not have', { source: { uploadId: '../secret' } }, 'source.uploadId', '"../secret"', /POST \/api\/uploads/],
+    [
+      'an upload it does not have',
+      { source: { uploadId: '../secret' } },
+      'source.uploadId',
+      '"../secret"',
+      /POST \/api\/uploads/,
+    ],
     ['an issue that is no object', { source: { issues: ['text'] } }, 'source.issues.0', '"text"', /an object/],
     ['an id that no storage takes', { runId: 'a/b', source: { issues } }, 'runId', '"a/b"', /1 to 100 characters/],
-    ['differing issues under one id', { source: { issues: [{ id: 'A', title: 'x' }, { id: 'A', title: 'y' }] } }, 'issues.1.id', '"A"', /rows 1 and 2 differ/],
+    [
+      'differing issues under one id',
+      {
+        source: {
+          issues: [
+            { id: 'A', title: 'x' },
+            { id: 'A', title: 'y' },
+          ],
+        },
+      },
+      'issues.1.id',
+      '"A"',
+      /rows 1 and 2 differ/,
+    ],
     ['a list in place of an object', [], 'body', '[]', /a JSON object/],
   ])('%s', async (_name, body, field, value, allowed) => {
     expectProblem(await app.call('POST', '/runs', JSON.stringify(body), json), 400, field, value, allowed);
@@ -51,7 +82,8 @@ describe('POST /api/runs refuses', () => {
 
   it('no body', async () => expectProblem(await app.call('POST', '/runs', null, json), 400, 'body', 'empty', /a body/));
 
-  it('what is not JSON', async () => expectProblem(await app.call('POST', '/runs', '{"source":', json), 400, 'body', /./, /valid JSON/));
+  it('what is not JSON', async () =>
+    expectProblem(await app.call('POST', '/runs', '{"source":', json), 400, 'body', /./, /valid JSON/));
 
   it('a body above 10 MB', async () => {
     const reply = await app.call('POST', '/runs', 'x'.repeat(10_000_001), json);
@@ -67,11 +99,33 @@ describe('POST /api/uploads refuses', () => {
     ['a CSV without a title or description', 'text/csv', 'a,b\n1,2\n', 400, 'header', /a, b/, /title, summary/],
     ['a CSV without rows', 'text/csv', 'key,title\n', 400, 'source', '"0 issues"', /1 issue or more/],
     ['a CSV with an open quote', 'text/csv', 'key,title\n1,"open\n', 400, 'line 2', /CSV_QUOTE_NOT_CLOSED/, /quotes/],
-    ['NDJSON with a broken line', 'application/x-ndjson', '{"title":"a"}\n{"title"\n', 400, 'line 2', /./, /valid JSON/],
+    [
+      'NDJSON with a broken line',
+      'application/x-ndjson',
+      '{"title":"a"}\n{"title"\n',
+      400,
+      'line 2',
+      /./,
+      /valid JSON/,
+    ],
     ['JSON that is no list', 'application/json', '{"a":1}', 400, 'body', /object/, /a list of issues/],
-    ['differing issues under one id', 'text/csv', 'key,title\nA,x\nB,y\nA,z\n', 400, 'issues.2.id', '"A"', /rows 1 and 3 differ/],
+    [
+      'differing issues under one id',
+      'text/csv',
+      'key,title\nA,x\nB,y\nA,z\n',
+      400,
+      'issues.2.id',
+      '"A"',
+      /rows 1 and 3 differ/,
+    ],
   ])('%s', async (_name, contentType, body, status, field, value, allowed) => {
-    expectProblem(await app.call('POST', '/uploads', body, { 'content-type': contentType }), status, field, value, allowed);
+    expectProblem(
+      await app.call('POST', '/uploads', body, { 'content-type': contentType }),
+      status,
+      field,
+      value,
+      allowed,
+    );
     await expectNothingStarted();
   });
 
@@ -82,6 +136,12 @@ describe('POST /api/uploads refuses', () => {
 
   it('text that is not UTF-8', async () => {
     const latin1 = Buffer.from('key,title\n1,Größe\n', 'latin1');
-    expectProblem(await app.call('POST', '/uploads', latin1, { 'content-type': 'text/csv' }), 400, 'body', /bytes/, /UTF-8/);
+    expectProblem(
+      await app.call('POST', '/uploads', latin1, { 'content-type': 'text/csv' }),
+      400,
+      'body',
+      /bytes/,
+      /UTF-8/,
+    );
   });
 });

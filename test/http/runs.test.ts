@@ -59,15 +59,25 @@ describe('the status of a run', () => {
     await app.finished(json.runId);
     const late = await app.call('GET', location);
     expect(late.status).toBe(200);
-    expect(late.json).toMatchObject({ status: 'completed', progress: { total: 40, done: 40 }, summary: { succeeded: 40 } });
-    for (const link of [late.json.links.results, late.json.links.report]) expect((await app.call('GET', link)).status).toBe(200);
+    expect(late.json).toMatchObject({
+      status: 'completed',
+      progress: { total: 40, done: 40 },
+      summary: { succeeded: 40 },
+    });
+    for (const link of [late.json.links.results, late.json.links.report])
+      expect((await app.call('GET', link)).status).toBe(200);
   });
 
   it('does not open to a link that was tampered with, nor to that of another run', async () => {
     const first = await app.call('POST', '/runs', { source });
     const other = await app.startRun({ source });
     const location = first.headers.get('location') ?? '';
-    const forged = [location.replace(first.json.runId, other), location.slice(0, -2), `${app.url}/api/links/nobody~1999999999999~x`, `${app.url}/api/links/x`];
+    const forged = [
+      location.replace(first.json.runId, other),
+      location.slice(0, -2),
+      `${app.url}/api/links/nobody~1999999999999~x`,
+      `${app.url}/api/links/x`,
+    ];
     for (const url of forged) expect((await app.call('GET', url)).status).toBe(403);
   });
 
@@ -78,7 +88,12 @@ describe('the status of a run', () => {
   });
 
   it('shows progress that only grows', async () => {
-    const runId = await app.startRun({ source: { issues: someIssues(60) }, batchSize: 5, batchDelayMs: 0, concurrency: 2 });
+    const runId = await app.startRun({
+      source: { issues: someIssues(60) },
+      batchSize: 5,
+      batchDelayMs: 0,
+      concurrency: 2,
+    });
     const seen: number[] = [];
     for (;;) {
       const { status, json } = await app.call('GET', `/runs/${runId}`);
@@ -112,7 +127,10 @@ describe('results', () => {
 
   it('come as NDJSON and CSV, whole or filtered', async () => {
     const ndjson = await app.call('GET', `/runs/${runId}/results?format=ndjson`);
-    const lines = ndjson.text.trimEnd().split('\n').map(line => JSON.parse(line));
+    const lines = ndjson.text
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line));
     expect(lines).toHaveLength(26);
     expect(lines[0]).toMatchObject({ id: 'T-1', outcome: 'succeeded', answer: { category: expect.any(String) } });
 
@@ -142,7 +160,10 @@ describe('results', () => {
     const replies = [await app.call('GET', `/runs/${early}/results`), await app.call('GET', `/runs/${early}/report`)];
     expect(replies.map(({ status }) => status)).toEqual([409, 409]);
     await app.finished(early);
-    expect((await app.call('GET', `/runs/${early}/report`)).json).toMatchObject({ total: 60, latencyMs: { p95: expect.any(Number) } });
+    expect((await app.call('GET', `/runs/${early}/report`)).json).toMatchObject({
+      total: 60,
+      latencyMs: { p95: expect.any(Number) },
+    });
   });
 });
 
@@ -150,9 +171,19 @@ describe('what a run would take', () => {
   it('is told by ?plan=true, and nothing is started', async () => {
     const callsBefore = app.simulator.stats().calls;
     const { json: before } = await app.call('GET', '/runs?limit=1000');
-    const { status, json } = await app.call('POST', '/runs?plan=true', { source: { issues: [...someIssues(30), ...someIssues(30), { key: 'E' }] } });
+    const { status, json } = await app.call('POST', '/runs?plan=true', {
+      source: { issues: [...someIssues(30), ...someIssues(30), { key: 'E' }] },
+    });
     expect(status).toBe(200);
-    expect(json).toMatchObject({ issues: 61, distinct: 31, calls: 30, concurrency: 10, batchSize: 20, streams: 3, service: { simulator: true } });
+    expect(json).toMatchObject({
+      issues: 61,
+      distinct: 31,
+      calls: 30,
+      concurrency: 10,
+      batchSize: 20,
+      streams: 3,
+      service: { simulator: true },
+    });
     expect(json.estimatedPromptTokens).toBeGreaterThan(30 * 300);
     expect(json.estimatedCostUsd).toBeGreaterThan(0);
     expect(app.simulator.stats().calls).toBe(callsBefore);
@@ -162,7 +193,8 @@ describe('what a run would take', () => {
 
 describe('uploads', () => {
   it('are read, counted, and run; the same file has the same id', async () => {
-    const csv = '\ufeffIssue id;Issue key;Summary;Labels;Labels;Comment\n1;PRJ-1;Crash on save;ui;crash;it happens\n2;PRJ-2;Slow search;;;\n';
+    const csv =
+      '\ufeffIssue id;Issue key;Summary;Labels;Labels;Comment\n1;PRJ-1;Crash on save;ui;crash;it happens\n2;PRJ-2;Slow search;;;\n';
     const upload = () => app.call('POST', '/uploads', csv, { 'content-type': 'text/csv' });
     const [{ status, json }, again] = [await upload(), await upload()];
     expect(status).toBe(201);
@@ -179,7 +211,11 @@ describe('the health page', () => {
   it('says which service answers, and warns where settings differ', async () => {
     const { status, json } = await app.call('GET', '/health');
     expect(status).toBe(200);
-    expect(json).toMatchObject({ status: 'ok', service: { simulator: true, reachable: true, deployment: 'gpt-4o-mini' }, warnings: [] });
+    expect(json).toMatchObject({
+      status: 'ok',
+      service: { simulator: true, reachable: true, deployment: 'gpt-4o-mini' },
+      warnings: [],
+    });
     await using other = await startApp({ env: { MAX_CONCURRENT_AI_CALLS: '4' } });
     const { json: differing } = await other.call('GET', '/health');
     expect(differing.warnings).toEqual([expect.stringMatching(/may run 10 activities.*MAX_CONCURRENT_AI_CALLS is 4/)]);

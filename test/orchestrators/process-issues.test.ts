@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { AnalyzeOutput, RunInput } from '../../src/core/contracts.ts';
 import { NO_PROGRESS } from '../../src/core/progress.ts';
 import { deferred, failedWith, NOON_MS, plan, settled, summary } from '../helpers/factories.ts';
-import { activities, analyzedUnits, reportInputs, runOrchestration } from '../helpers/replay.ts';
+import { activities, analyzedUnits, reportInputs, runOrchestration, togetherOnly } from '../helpers/replay.ts';
 
 function runInput(changes: Partial<RunInput> = {}): RunInput {
   return {
@@ -66,6 +66,12 @@ describe('a run', () => {
       expect(Math.min(...secondBatch) - Math.max(...firstBatch)).toBeGreaterThanOrEqual(1_000);
     }
     expect(run.instance('run-1').timers).toEqual([]);
+  });
+
+  test('has its streams under way side by side', async () => {
+    const input = runInput({ plan: plan({ batchSize: 1, streams: 3 }) });
+    const run = await runOrchestration('processIssues', input, activities({ analyzeIssue: togetherOnly(3) }));
+    expect(run).toMatchObject({ runtimeStatus: 'Completed', endedAtMs: NOON_MS });
   });
 
   test('shows its phase and counts', async () => {

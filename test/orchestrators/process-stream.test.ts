@@ -5,7 +5,7 @@ import { type StreamInput, StreamOutputSchema } from '../../src/core/contracts.t
 import { StreamStatusSchema } from '../../src/core/run-status.ts';
 import { FRESH_STREAM } from '../../src/core/stream-state.ts';
 import { deferred, failedWith, NOON_MS, plan, settled } from '../helpers/factories.ts';
-import { activities, analyzedUnits, type Finished, runOrchestration } from '../helpers/replay.ts';
+import { activities, analyzedUnits, type Finished, runOrchestration, togetherOnly } from '../helpers/replay.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -49,6 +49,11 @@ test('draws its batches one after the other, with the pause between', async () =
     engineErrors: [],
   });
   expect(run.endedAtMs).toBe(NOON_MS + 2_000);
+});
+
+test('has all issues of a batch in flight at one time', async () => {
+  const run = await runOrchestration('processStream', streamInput(3), activities({ analyzeIssue: togetherOnly(3) }));
+  expect(run.output).toMatchObject({ progress: { succeeded: 3, batches: 1 } });
 });
 
 test('has no timer where there is no pause', async () => {

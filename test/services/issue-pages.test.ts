@@ -42,7 +42,7 @@ async function expectHeld(pages: IssuePages, runId: string, issues: readonly Iss
 
 describe('issue pages', () => {
   test('of any issues, with copies anywhere, hold each at its place', async () => {
-    const contents = fc.array(fc.nat(150), { minLength: 1, maxLength: 260 });
+    const contents = fc.array(fc.nat(180), { minLength: 1, maxLength: 260, size: 'max' });
     await fc.assert(
       fc.asyncProperty(contents, async numbers => {
         const pages = createIssuePages(createMemoryBlobs());

@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { MAX_FILE_BYTES, MAX_JSON_BYTES } from '../../src/core/limits.ts';
 import { InvalidInputError } from '../../src/core/problems.ts';
-import {
-  integerQuery,
-  MAX_FILE_BYTES,
-  MAX_JSON_BYTES,
-  readBody,
-  readJson,
-  wordQuery,
-} from '../../src/triggers/request-body.ts';
+import { integerQuery, readBody, readJson, wordQuery } from '../../src/triggers/request-body.ts';
 import { HttpProblem } from '../../src/triggers/responses.ts';
 import { httpRequest, post } from '../helpers/http.ts';
 
