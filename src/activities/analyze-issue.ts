@@ -1,6 +1,6 @@
 import { analysisNamed } from '../core/analysis.ts';
 import { type AnalyzeInput, type AnalyzeOutput, CONTRACTS, RETRY } from '../core/contracts.ts';
-import { FAILURES, type FailureCode, handlingOf } from '../core/failures.ts';
+import { FAILURES, type FailureCode, handlingOf, type ModelCallError } from '../core/failures.ts';
 import { isEmptyIssue } from '../core/issues.ts';
 import { decide, type LedgerFacts, type LedgerRow, type SettledRow, type Settlement } from '../core/ledger.ts';
 import { addCost, addUsage } from '../core/usage.ts';
@@ -32,74 +32,130 @@ const LOST_RACE_DEFERRAL_MS = 1_000;
  * Gets one distinct issue its outcome, at most one paid call each: the ledger row is read before the call and written
  * after it, so a delivery after the answer costs nothing.
  *
- * Answers codes and counts; the text of the answer goes to the ledger. Throws a `ModelCallError` where the durable
- * policy shall come again; the last attempt settles the issue as failed instead.
+ * Answers codes and counts; the text of the answer goes to the ledger. Throws a `ModelCallError` where the durable policy
+ * shall come again; the last attempt settles the issue as failed instead.
  */
 export function createAnalyzeIssue(services: Services) {
-  return defineActivity(CONTRACTS.analyzeIssue, async input => {
-    const unit = await services.pages.unit(input.runId, input.unit);
-    return services.permits.run(input.runId, input.plan.concurrency, () => analyze(services, input, unit));
+  const { pages, permits, ledger, waiting } = services;
+  const underWay = new Set<string>();
+  return defineActivity(CONTRACTS.analyzeIssue, async ({ runId, unit: number, plan }) => {
+    const unit = await pages.unit(runId, number);
+    return permits.run(runId, plan.concurrency, async () => {
+      const key = `${runId}/${unit.index}`;
+      if (underWay.has(key)) return deferred('claimed_elsewhere', waiting.nowMs() + LOST_RACE_DEFERRAL_MS);
+      underWay.add(key);
+      try {
+        return await analyze(services, { unit, plan, row: await openRow(ledger, runId, unit.index) });
+      } catch (error) {
+        if (!(error instanceof LostRaceError)) throw error;
+        return deferred('claimed_elsewhere', waiting.nowMs() + LOST_RACE_DEFERRAL_MS);
+      } finally {
+        underWay.delete(key);
+      }
+    });
   });
 }
 
-async function analyze(services: Services, { runId, plan }: AnalyzeInput, unit: Unit): Promise<AnalyzeOutput> {
-  const { ledger, worker, waiting, model } = services;
-  const entry = await ledger.read(runId, unit.index);
+/** Another worker wrote the row since it was read. */
+class LostRaceError extends Error {}
+
+/** A ledger row in hand: what it was, and how to move it on. */
+interface OpenRow {
+  readonly current: LedgerRow | null;
+  /** @throws {LostRaceError} when somebody else moved it first */
+  move(row: LedgerRow): Promise<void>;
+}
+
+async function openRow(ledger: Services['ledger'], runId: string, index: number): Promise<OpenRow> {
+  const entry = await ledger.read(runId, index);
   let etag = entry?.etag ?? null;
+  return {
+    current: entry?.row ?? null,
+    async move(row) {
+      etag = await ledger.write(runId, index, row, etag);
+      if (etag === null) throw new LostRaceError();
+    },
+  };
+}
 
-  /** Moves the row on; false when another worker was faster. */
-  async function move(row: LedgerRow): Promise<boolean> {
-    const written = await ledger.write(runId, unit.index, row, etag);
-    etag = written ?? etag;
-    return written !== null;
-  }
+/** An issue at its turn. */
+interface Turn {
+  readonly unit: Unit;
+  readonly plan: AnalyzeInput['plan'];
+  readonly row: OpenRow;
+}
 
-  async function settle(
-    facts: LedgerFacts,
-    end: Pick<Settlement, 'outcome' | 'code'> & Partial<Settlement>,
-  ): Promise<AnalyzeOutput> {
-    const row: SettledRow = { ...facts, answer: null, latencyMs: null, requestId: null, ...end, state: 'settled' };
-    return (await move(row))
-      ? settledOutput(row, unit)
-      : deferred('claimed_elsewhere', waiting.nowMs() + LOST_RACE_DEFERRAL_MS);
-  }
-
-  const nowMs = waiting.nowMs();
-  const decision = decide(entry?.row ?? null, { nowMs, maxAttempts: RETRY.maxAttempts, isGone: worker.isGone });
-  if (decision.action === 'use') return settledOutput(decision.row, unit);
-  if (decision.action === 'wait') return deferred('claimed_elsewhere', decision.untilMs);
-  if (decision.action === 'give_up') return settle(decision.facts, { outcome: 'failed', code: decision.code });
-  if (isEmptyIssue(unit.issue)) return settle(decision.facts, { outcome: 'skipped', code: 'empty_issue' });
-
-  const untilMs = nowMs + CALLS_IN_A_CLAIM * plan.requestTimeoutMs + CLAIM_MARGIN_MS;
-  if (!(await move({ ...decision.facts, state: 'claimed', workerId: worker.id, untilMs }))) {
-    return deferred('claimed_elsewhere', waiting.nowMs() + LOST_RACE_DEFERRAL_MS);
-  }
-  const sentAtMs = waiting.nowMs();
-  const asked = await askModel(model, waiting, {
-    analysis: analysisNamed(plan.analysis),
-    deployment: plan.deployment,
-    issue: unit.issue,
-    timeoutMs: plan.requestTimeoutMs,
+async function analyze(services: Services, turn: Turn): Promise<AnalyzeOutput> {
+  const { worker, waiting } = services;
+  const decision = decide(turn.row.current, {
+    nowMs: waiting.nowMs(),
+    maxAttempts: RETRY.maxAttempts,
+    // A claim of this very process is a leftover, since the issue is not under way here.
+    isGone: workerId => workerId === worker.id || worker.isGone(workerId),
   });
-  const facts = withSpent(decision.facts, asked);
-  const { requestId } = asked;
-  const latencyMs = waiting.nowMs() - sentAtMs;
-  if (asked.kind === 'answered')
-    return settle(facts, { outcome: 'succeeded', code: null, answer: asked.answer, latencyMs, requestId });
-  if (asked.kind === 'failed') return settle(facts, { outcome: 'failed', code: asked.code, latencyMs, requestId });
+  switch (decision.action) {
+    case 'use':
+      return settledOutput(decision.row, turn.unit);
+    case 'wait':
+      return deferred('claimed_elsewhere', decision.untilMs);
+    case 'give_up':
+      return settle(turn, decision.facts, { outcome: 'failed', code: decision.code });
+    case 'claim':
+      if (isEmptyIssue(turn.unit.issue))
+        return settle(turn, decision.facts, { outcome: 'skipped', code: 'empty_issue' });
+      return ask(services, turn, decision.facts);
+  }
+}
 
-  const { code } = asked.error;
+async function ask({ model, worker, waiting }: Services, turn: Turn, facts: LedgerFacts): Promise<AnalyzeOutput> {
+  const { analysis, deployment, requestTimeoutMs: timeoutMs } = turn.plan;
+  const untilMs = waiting.nowMs() + CALLS_IN_A_CLAIM * timeoutMs + CLAIM_MARGIN_MS;
+  await turn.row.move({ ...facts, state: 'claimed', workerId: worker.id, untilMs });
+  const sentAtMs = waiting.nowMs();
+  const question = { analysis: analysisNamed(analysis), deployment, issue: turn.unit.issue, timeoutMs };
+  const asked = await askModel(model, waiting, question);
+  const spent = withSpent(facts, asked);
+  const sent = { latencyMs: waiting.nowMs() - sentAtMs, requestId: asked.requestId };
+  switch (asked.kind) {
+    case 'answered':
+      return settle(turn, spent, { outcome: 'succeeded', code: null, answer: asked.answer, ...sent });
+    case 'failed':
+      return settle(turn, spent, { outcome: 'failed', code: asked.code, ...sent });
+    case 'interrupted':
+      return interrupt(turn, spent, asked.error, sent, waiting.nowMs());
+  }
+}
+
+/** Puts an issue back, or leaves it to the durable policy by throwing, or settles it after its last attempt. */
+async function interrupt(
+  turn: Turn,
+  facts: LedgerFacts,
+  error: ModelCallError,
+  sent: Pick<Settlement, 'latencyMs' | 'requestId'>,
+  nowMs: number,
+): Promise<AnalyzeOutput> {
+  const { code, retryAfterMs } = error;
   const state = FAILURES[code].maybeBilled ? 'unknown' : 'released';
   if (handlingOf(code) === 'defer') {
-    await move({ ...facts, state, code });
-    return deferred(code, waiting.nowMs() + (asked.error.retryAfterMs ?? DEFAULT_DEFERRAL_MS));
+    await turn.row.move({ ...facts, state, code });
+    return deferred(code, nowMs + (retryAfterMs ?? DEFAULT_DEFERRAL_MS));
   }
   const failedAttempts = facts.failedAttempts + 1;
-  if (failedAttempts >= RETRY.maxAttempts)
-    return settle({ ...facts, failedAttempts }, { outcome: 'failed', code, latencyMs, requestId });
-  await move({ ...facts, failedAttempts, state, code });
-  throw asked.error;
+  if (failedAttempts >= RETRY.maxAttempts) {
+    return settle(turn, { ...facts, failedAttempts }, { outcome: 'failed', code, ...sent });
+  }
+  await turn.row.move({ ...facts, failedAttempts, state, code });
+  throw error;
+}
+
+async function settle(
+  { row, unit }: Turn,
+  facts: LedgerFacts,
+  end: Pick<Settlement, 'outcome' | 'code'> & Partial<Settlement>,
+): Promise<AnalyzeOutput> {
+  const settled: SettledRow = { ...facts, answer: null, latencyMs: null, requestId: null, ...end, state: 'settled' };
+  await row.move(settled);
+  return settledOutput(settled, unit);
 }
 
 function withSpent(facts: LedgerFacts, asked: Asked): LedgerFacts {

@@ -79,6 +79,6 @@ function cellsOf(line: ResultLine, answerFields: readonly string[]): unknown[] {
 
 /** One row; a cell that a spreadsheet would run as a formula is quoted by an apostrophe. */
 function csvRow(cells: readonly unknown[]): string {
-  const texts = cells.map(cell => (Array.isArray(cell) ? cell.join('; ') : (cell ?? '')));
-  return stringify([texts], { escape_formulas: true });
+  const texts = cells.map(cell => (Array.isArray(cell) ? cell.join('; ') : String(cell ?? '')));
+  return stringify([texts], { escape_formulas: true, quoted_match: /[\r\n]/ });
 }

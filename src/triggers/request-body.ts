@@ -33,7 +33,7 @@ function refuseLarger(bytes: number, maxBytes: number): void {
 export async function readJson(request: HttpRequest): Promise<unknown> {
   const text = Buffer.from(await readBody(request, MAX_JSON_BYTES)).toString('utf8');
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     const place = /at position \d+|line \d+ column \d+/.exec(String(error))?.[0] ?? `${text.length} characters`;
     throw invalid('body', place, 'valid JSON');

@@ -31,9 +31,26 @@ describe('a claim', () => {
     expect(row()).toMatchObject({ state: 'claimed' });
   });
 
-  test('of this very worker, whose other delivery is still at it, is waited for too', async () => {
+  test('of this very worker that has nothing under way is a leftover, and taken over at once', async () => {
     await put(claim(worker.id));
-    expect(await activity([completion()]).run()).toMatchObject({ kind: 'deferred', code: 'claimed_elsewhere' });
+    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', failedAttempts: 1 });
+    expect(row()).toMatchObject({ possiblyPaidTwice: true });
+  });
+
+  test('of this very worker, whose other delivery is still at it, is left alone', async () => {
+    const { promise: answered, resolve: answer } = Promise.withResolvers<Completion>();
+    const called = Promise.withResolvers<void>();
+    const complete: ModelClient['complete'] = () => {
+      called.resolve();
+      return answered;
+    };
+    const analyze = activity([completion()], { model: { complete } });
+    const first = analyze.run();
+    await called.promise;
+    expect(await analyze.run()).toMatchObject({ kind: 'deferred', code: 'claimed_elsewhere' });
+    answer(completion());
+    expect(await first).toMatchObject({ outcome: 'succeeded', calls: 1 });
+    expect(await analyze.run()).toMatchObject({ outcome: 'succeeded', calls: 1 });
   });
 
   test('of a worker that is gone is taken over at once, as a failed attempt that may have been paid', async () => {

@@ -53,7 +53,8 @@ describe('fanfold run', () => {
       expect(exitCode, name).not.toBe(0);
       expect(stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(said)]);
     }
-    expect((await app.call('GET', '/runs')).json.runs).toEqual([]);
+    const { json: instances } = await app.call('GET', `${app.url}/runtime/webhooks/durabletask/instances`);
+    expect(instances).toEqual([]);
   });
 });
 

@@ -24,11 +24,15 @@ function runTool(script: string, args: readonly string[], cwd: string): Promise<
   });
 }
 
-/** Checks format and lint of a folder by the configuration that lies there. */
-export function runBiome(folder: string): Promise<ToolRun> {
+/**
+ * Checks format and lint of a folder by the configuration that lies there.
+ *
+ * @param reporter - `github` tells each fault in a line; `default` also counts the files
+ */
+export function runBiome(folder: string, reporter: 'github' | 'default'): Promise<ToolRun> {
   return runTool(
     'node_modules/@biomejs/biome/bin/biome',
-    ['check', '--reporter=github', '--max-diagnostics=none'],
+    ['check', `--reporter=${reporter}`, '--max-diagnostics=none', '--colors=off'],
     folder,
   );
 }
