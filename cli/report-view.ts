@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ANALYSES } from '../src/core/analysis.ts';
+import { ANALYSES } from '../src/core/analyses.ts';
 import type { ErrorGroup, Report } from '../src/core/report.ts';
 import { countOf, countText, durationText, rateText, usdText } from './format.ts';
 import { plainTable } from './plain-table.ts';

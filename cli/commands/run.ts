@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ANALYSES } from '../../src/core/analysis.ts';
+import { ANALYSES } from '../../src/core/analyses.ts';
 import { BOUNDS } from '../../src/core/settings.ts';
 import type { Context } from '../context.ts';
 import { INTERRUPTED } from '../errors.ts';

@@ -1,4 +1,4 @@
-import { analysisNamed } from '../core/analysis.ts';
+import { analysisNamed } from '../core/analyses.ts';
 import { type AnalyzeInput, type AnalyzeOutput, CONTRACTS, RETRY } from '../core/contracts.ts';
 import { FAILURES, type FailureCode, handlingOf, type ModelCallError } from '../core/failures.ts';
 import { isEmptyIssue } from '../core/issues.ts';

@@ -1,4 +1,5 @@
-import { type Analysis, analysisNamed } from '../core/analysis.ts';
+import { analysisNamed } from '../core/analyses.ts';
+import type { Analysis } from '../core/analysis.ts';
 import { type Layout, streamOfUnit } from '../core/batch-plan.ts';
 import { CONTRACTS, type ReportInput, type StreamEnd } from '../core/contracts.ts';
 import { type LedgerRow, NO_FACTS } from '../core/ledger.ts';

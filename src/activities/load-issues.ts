@@ -1,4 +1,5 @@
-import { analysisNamed, questionOf } from '../core/analysis.ts';
+import { analysisNamed } from '../core/analyses.ts';
+import { questionOf } from '../core/analysis.ts';
 import { CONTRACTS } from '../core/contracts.ts';
 import type { BlobStore } from '../services/blobs.ts';
 import type { IssuePages } from '../services/issue-pages.ts';

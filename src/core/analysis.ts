@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { contentOf, type Issue } from './issues.ts';
-import { triage } from './triage.ts';
 
 /** What to ask of each issue. */
 export interface Analysis {
@@ -17,20 +16,6 @@ export interface Analysis {
   readonly typicalCompletionTokens: number;
   /** The two fields of the answer that the report's table is made of: rows, then columns, in the order of their values. */
   readonly table: { readonly rows: string; readonly columns: string };
-}
-
-/** The analyses that come with the app, by name. */
-export const ANALYSES: Readonly<Record<string, Analysis>> = { triage };
-
-/**
- * The analysis of that name.
- *
- * @throws when there is none: names are checked where a request comes in
- */
-export function analysisNamed(name: string): Analysis {
-  const analysis = Object.hasOwn(ANALYSES, name) ? ANALYSES[name] : undefined;
-  if (!analysis) throw new Error(`No analysis is named "${name}"; there are: ${Object.keys(ANALYSES).join(', ')}`);
-  return analysis;
 }
 
 /** One message to a chat model. */

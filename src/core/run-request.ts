@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ANALYSES } from './analysis.ts';
+import { ANALYSES } from './analyses.ts';
 import { RunIdSchema } from './names.ts';
 import { integer, invalid } from './problems.ts';
 import { BOUNDS, SETTINGS, type Settings } from './settings.ts';

@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import type { DurableClient } from 'durable-functions';
-import { analysisNamed } from '../core/analysis.ts';
+import { analysisNamed } from '../core/analyses.ts';
 import { layoutOf } from '../core/batch-plan.ts';
 import { streamInstanceId } from '../core/names.ts';
 import type { Outcome, ResultLine } from '../core/report.ts';

@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
-import { analysisNamed, estimatedPromptTokens, messagesFor, questionOf } from '../core/analysis.ts';
+import { analysisNamed } from '../core/analyses.ts';
+import { estimatedPromptTokens, messagesFor, questionOf } from '../core/analysis.ts';
 import { CONTRACTS, type RunInput, type Source } from '../core/contracts.ts';
 import { isEmptyIssue } from '../core/issues.ts';
 import { RunIdSchema, runBlobs, uploadBlobs } from '../core/names.ts';

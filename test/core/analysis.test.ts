@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ANALYSES, analysisNamed } from '../../src/core/analyses.ts';
 import {
-  ANALYSES,
-  analysisNamed,
   estimatedPromptTokens,
   MAX_ISSUE_CHARACTERS,
   messagesFor,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { ANALYSES } from '../../src/core/analysis.ts';
+import { ANALYSES } from '../../src/core/analyses.ts';
 import { triage } from '../../src/core/triage.ts';
 
 const CATEGORIES = [

@@ -4,7 +4,8 @@ import { zodResponseFormat } from 'openai/helpers/zod';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Json } from '../../../local/simulators/schema-tree.ts';
-import { analysisNamed, messagesFor } from '../../../src/core/analysis.ts';
+import { analysisNamed } from '../../../src/core/analyses.ts';
+import { messagesFor } from '../../../src/core/analysis.ts';
 import { chat, instantSimulator } from '../../helpers/openai-simulator.ts';
 
 const row = z.strictObject({
