@@ -18,6 +18,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/{services,http,e2e}/**'],
           testTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -7,7 +7,6 @@ import {
   HealthSchema,
   PlanReplySchema,
   ReportSchema,
-  ResultsPageSchema,
   RunListSchema,
   RunStatusSchema,
   StartReplySchema,
@@ -24,7 +23,6 @@ export type ApiClient = ReturnType<typeof createApiClient>;
 export type WholeFormat = 'ndjson' | 'csv';
 
 const MINUTE_MS = 60_000;
-const PAGE_SIZE = 1_000;
 
 const runPath = (runId: string, rest = '') => `runs/${encodeURIComponent(runId)}${rest}`;
 const outcomeFilter = (outcome: string | null) => (outcome === null ? '' : `&outcome=${outcome}`);
@@ -84,17 +82,6 @@ export function createApiClient(context: Context, options: { readonly url: strin
     /** All results in one form, as they arrive. */
     results: (runId: string, format: WholeFormat, outcome: string | null) =>
       app.stream(runPath(runId, `/results?format=${format}${outcomeFilter(outcome)}`)),
-
-    /** All results, page by page. */
-    async *resultPages(runId: string, outcome: string | null) {
-      for (let offset: number | null = 0; offset !== null; ) {
-        const query = `format=json&limit=${PAGE_SIZE}&offset=${offset}${outcomeFilter(outcome)}`;
-        const answer = app.sendPatiently({ path: runPath(runId, `/results?${query}`) });
-        const page: z.infer<typeof ResultsPageSchema> = await json(ResultsPageSchema, answer);
-        yield page.results;
-        offset = page.nextOffset;
-      }
-    },
 
     /** Whether the app's model calls go to a simulator; null where it does not say. */
     async isSimulated(): Promise<boolean | null> {

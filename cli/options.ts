@@ -58,6 +58,19 @@ export function wordFlag<T extends string>(flag: string, words: readonly T[]): (
   };
 }
 
+/**
+ * Takes a flag's text if it is of a pattern.
+ *
+ * @param allowed - the pattern in words
+ * @returns a parser that throws {@link CliError} naming flag, value and what is allowed
+ */
+export function patternFlag(flag: string, pattern: RegExp, allowed: string): (text: string) => string {
+  return text => {
+    if (pattern.test(text)) return text;
+    throw new CliError(`${flag} is ${JSON.stringify(text)}; allowed: ${allowed}`, BAD_INPUT);
+  };
+}
+
 /** A command line that can be pasted, for hints. */
 export function commandLine(client: Pick<ApiClient, 'url'>, ...words: readonly string[]): string {
   return ['npm run fanfold --', ...words, ...(client.url === DEFAULT_URL ? [] : ['--url', client.url])].join(' ');

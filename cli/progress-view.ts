@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import type { RunStatus } from '../src/core/run-status.ts';
-import { countText, durationText, rateText } from './format.ts';
+import { countText, durationText } from './format.ts';
 import { createPaceMeter, type Pace } from './pace.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -15,8 +15,11 @@ export interface ProgressView {
 
 /** Least time between two lines where there is no bar. */
 const LINE_EVERY_MS = 10_000;
-/** What a bar leaves for figures, in columns. */
-const FIGURES_COLUMNS = 74;
+/** What figures take beside a bar, in columns. */
+const FIGURES_COLUMNS = 60;
+const BAR_COLUMNS = { min: 20, max: 40 };
+/** Where a terminal does not say how wide it is. */
+const USUAL_COLUMNS = 80;
 
 /**
  * A bar on a terminal, else a line at the start, every 10 s and at the end.
@@ -35,10 +38,12 @@ export function createProgressView(options: {
 
 function barView(stream: NodeJS.WriteStream, nowMs: () => number, issues: number | null): ProgressView {
   const pace = createPaceMeter();
+  const columns = () => stream.columns || USUAL_COLUMNS;
+  const barsize = Math.min(Math.max(columns() - FIGURES_COLUMNS, BAR_COLUMNS.min), BAR_COLUMNS.max);
   const bar = new SingleBar({
     stream,
     format: '{bar} {figures}',
-    barsize: Math.min(Math.max(stream.columns - FIGURES_COLUMNS, 8), 40),
+    barsize,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     hideCursor: true,
@@ -50,7 +55,8 @@ function barView(stream: NodeJS.WriteStream, nowMs: () => number, issues: number
   return {
     update({ progress, phase }) {
       const total = knownTotal(progress.total, issues);
-      figures = figuresOf(progress, phase, total, pace(nowMs(), progress.done, total));
+      const parts = figuresOf(progress, phase, total, pace(nowMs(), progress.done, total));
+      figures = joined(parts, columns() - barsize - 1);
       if (total !== null) bar.setTotal(total);
       bar.update(progress.done, { figures });
     },
@@ -72,7 +78,7 @@ function lineView(line: (text: string) => void, nowMs: () => number, issues: num
   return {
     update({ progress, phase }) {
       const total = knownTotal(progress.total, issues);
-      figures = figuresOf(progress, phase, total, pace(nowMs(), progress.done, total));
+      figures = joined(figuresOf(progress, phase, total, pace(nowMs(), progress.done, total)));
       if (nowMs() - writtenAtMs >= LINE_EVERY_MS) write();
     },
     note(text) {
@@ -88,18 +94,32 @@ function knownTotal(counted: number | null, planned: number | null): number | nu
   return counted || planned;
 }
 
+/** The figures, the most important first. */
 function figuresOf(
   progress: RunStatus['progress'],
   phase: RunStatus['phase'],
   total: number | null,
   { perSecond, etaMs }: Pace,
-): string {
+): string[] {
   const parts = [`${countText(progress.done)}/${total === null ? '?' : countText(total)}`];
   if (phase === 'loading') parts.push('reading the issues');
   if (phase === 'reporting') parts.push('writing the report');
-  if (perSecond !== null && progress.done !== total) parts.push(rateText(perSecond));
-  if (etaMs !== null && progress.done !== total) parts.push(`ETA ${durationText(etaMs)}`);
-  parts.push(`${countText(progress.succeeded)} succeeded, ${countText(progress.failed)} failed`);
-  if (progress.skipped > 0) parts.push(`${countText(progress.skipped)} skipped`);
-  return parts.join(' | ');
+  if (perSecond !== null && progress.done !== total) parts.push(`${countText(perSecond * 60)}/min`);
+  if (etaMs) parts.push(`ETA ${durationText(etaMs)}`);
+  for (const outcome of ['failed', 'skipped', 'succeeded'] as const) {
+    if (progress[outcome] > 0) parts.push(`${countText(progress[outcome])} ${outcome}`);
+  }
+  return parts;
+}
+
+/** As many of the parts as fit, the first in any case: half a number would be a wrong one. */
+function joined(parts: readonly string[], columns = Number.POSITIVE_INFINITY): string {
+  const [first = '', ...others] = parts;
+  let text = first;
+  for (const part of others) {
+    const longer = `${text} | ${part}`;
+    if (longer.length > columns) break;
+    text = longer;
+  }
+  return text;
 }

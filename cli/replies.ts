@@ -61,9 +61,6 @@ export const ReportSchema = RunSummarySchema.extend({
   ),
 });
 
-/** Answer of `GET /api/runs/{id}/results?format=json`, without the shape of a line. */
-export const ResultsPageSchema = z.object({ nextOffset: z.int().nullable(), results: z.array(z.unknown()) });
-
 /** What the CLI reads of `GET /api/health`. */
 export const HealthSchema = z.object({ service: z.object({ simulator: z.boolean() }) });
 

@@ -76,12 +76,13 @@ function startedLine({ runId, replayed }: StartReply): string {
 }
 
 async function isAgreed({ terminal }: Context, plan: PlanReply, yes: boolean): Promise<boolean> {
-  if (plan.service.simulator || yes) return true;
+  if (plan.service.simulator) return true;
   const sentence = costSentence(plan);
-  if (!terminal.confirm)
-    throw new CliError(`${sentence} Nobody can be asked here: repeat with --yes to agree`, BAD_INPUT);
+  const { confirm } = terminal;
+  const ask = yes ? () => true : confirm && (() => confirm('Start it?'));
+  if (!ask) throw new CliError(`${sentence} Nobody can be asked here: repeat with --yes to agree`, BAD_INPUT);
   terminal.err(sentence);
-  return terminal.confirm('Start it?');
+  return ask();
 }
 
 async function finish(

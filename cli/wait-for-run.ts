@@ -38,7 +38,7 @@ export async function waitForRun(
     } else {
       silentSinceMs ??= nowMs();
       if (nowMs() - silentSinceMs >= PATIENCE_MS) throw notRunning(client.url, `${answer.unreachable}, for a minute`);
-      view.note(`the app does not answer (${answer.unreachable}); trying on for a minute ...`);
+      view.note(`the app does not answer (${answer.unreachable}); trying on ...`);
     }
     await wait(pollDelayMs(nowMs() - startedMs), signal);
   }

@@ -12,8 +12,8 @@ export const APP_FOLDER = join(root, 'dist/app');
  * Bundles `src/index.ts` into a folder that the local host and Azure both load as a function app.
  *
  * `@azure/functions-core` stays outside, because the host's worker supplies it. Packages' ESM builds call
- * `createRequire(import.meta.url)`, which a CommonJS bundle lacks: the banner gives it. The folder is replaced at the end,
- * so that a host which starts meanwhile finds a whole app.
+ * `createRequire(import.meta.url)`, which a CommonJS bundle lacks: the banner gives it. The folder is replaced by
+ * renaming at the end, so that a host which starts meanwhile finds a whole app, and builds side by side do not meet.
  *
  * @param folder - where to write; default `dist/app`
  * @returns the folder, the bundle's size in bytes, the time taken in milliseconds
@@ -32,7 +32,6 @@ export async function buildApp(folder = APP_FOLDER): Promise<{ folder: string; b
     target: 'node22',
     format: 'cjs',
     external: ['@azure/functions-core'],
-    sourcemap: 'linked',
     define: { 'import.meta.url': '__importMetaUrl' },
     banner: { js: "const __importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
     logLevel: 'warning',
@@ -42,7 +41,25 @@ export async function buildApp(folder = APP_FOLDER): Promise<{ folder: string; b
   const appManifest = { name, version, description, license, main: 'index.cjs' };
   await writeFile(join(draft, 'package.json'), `${JSON.stringify(appManifest, null, 2)}\n`);
   const { size } = await stat(bundle);
-  await rm(folder, { recursive: true, force: true });
-  await rename(draft, folder);
+  await replaceFolder(folder, draft);
   return { folder, bytes: size, durationMs: Math.round(performance.now() - startedMs) };
+}
+
+/** Puts a folder in place of another; one that was built at the same time gives way. */
+async function replaceFolder(folder: string, draft: string): Promise<void> {
+  const old = await mkdtemp(`${folder}-old-`);
+  for (;;) {
+    await rename(folder, join(old, String(process.hrtime.bigint()))).catch(ignoreMissing);
+    try {
+      await rename(draft, folder);
+      break;
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+  }
+  await rm(old, { recursive: true, force: true });
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }

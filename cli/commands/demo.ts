@@ -17,6 +17,8 @@ const SAMPLE = resolve(import.meta.dirname, '../../examples/sample-issues.csv');
 const FOLDER = '.fanfold';
 /** About what a small model takes, shortened so that nobody waits. */
 const LATENCY_MS = 400;
+/** Small, so that batches end, and pauses between them pass, while one looks on. */
+const BATCH_SIZE = 5;
 
 /** `demo`: one run over sample issues, from nothing to the report. */
 export function demoCommand(context: Context, exit: (code: number) => void): Command {
@@ -42,14 +44,16 @@ async function demo(context: Context, { json = false, yes = false }: Options): P
       void environment.broken.then(failure => broken.abort(failure));
       const inner = { ...context, signal: AbortSignal.any([context.signal, broken.signal]) };
       const client = createApiClient(inner, { url: environment.url, key: null });
-      const job = { file, settings: { analysis: 'triage' }, idempotencyKey: null, folder: null, json, yes };
+      const settings = { analysis: 'triage', batchSize: BATCH_SIZE };
+      const job = { file, settings, idempotencyKey: null, folder: null, json, yes };
       const end = await runIssues(inner, client, job).catch(error => {
         throw broken.signal.aborted ? broken.signal.reason : error;
       });
       broken.signal.throwIfAborted();
       return exitCodeOf(end);
     } finally {
-      terminal.err('Stopping the app, the simulator and the storage ...');
+      const simulator = environment.service.simulator ? ', the simulator' : '';
+      terminal.err(`Stopping the app${simulator} and the storage ...`);
       await environment.stop();
     }
   } finally {

@@ -1,6 +1,5 @@
 import { extname } from 'node:path';
 import { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
 import type { Context } from '../context.ts';
 import { type ConnectionOptions, connect, withConnection, wordFlag } from '../options.ts';
 import { saveStream } from '../run-files.ts';
@@ -41,7 +40,9 @@ export function resultsCommand(context: Context, exit: (code: number) => void): 
 async function results(context: Context, runId: string, options: Options): Promise<number> {
   const { out, outcome = null, format = formatOf(out) } = options;
   const client = connect(context, options);
-  const chunks = format === 'json' ? jsonList(client, runId, outcome) : client.results(runId, format, outcome);
+  // As JSON the app answers page by page, and reads all that goes before each.
+  const chunks =
+    format === 'json' ? jsonList(client.results(runId, 'ndjson', outcome)) : client.results(runId, format, outcome);
   if (out !== undefined) {
     await saveStream(chunks, out);
     context.terminal.err(`Results: ${out}`);
@@ -56,14 +57,18 @@ function formatOf(out = ''): Format {
   return FORMATS.find(format => format === extension) ?? 'ndjson';
 }
 
-/** One JSON list, an element a line, written as the pages arrive. */
-async function* jsonList(client: ApiClient, runId: string, outcome: string | null): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder();
+/** One JSON list, an element a line, of results that arrive as lines. */
+async function* jsonList(ndjson: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const [decoder, encoder] = [new TextDecoder(), new TextEncoder()];
   let lead = '[\n';
-  for await (const page of client.resultPages(runId, outcome)) {
-    if (page.length === 0) continue;
-    yield encoder.encode(lead + page.map(line => JSON.stringify(line)).join(',\n'));
-    lead = ',\n';
+  for await (const chunk of ndjson) {
+    const text = decoder.decode(chunk, { stream: true });
+    if (text === '') continue;
+    // Whether a comma belongs after the last line shows only when another follows.
+    const isLineEnd = text.endsWith('\n');
+    const lines = isLineEnd ? text.slice(0, -1) : text;
+    yield encoder.encode(lead + lines.replaceAll('\n', ',\n'));
+    lead = isLineEnd ? ',\n' : '';
   }
   yield encoder.encode(lead === '[\n' ? '[]\n' : '\n]\n');
 }

@@ -4,7 +4,15 @@ import { BOUNDS } from '../../src/core/settings.ts';
 import type { Context } from '../context.ts';
 import { INTERRUPTED } from '../errors.ts';
 import { openIssueFile } from '../issue-file.ts';
-import { type ConnectionOptions, commandLine, connect, integerFlag, withConnection, wordFlag } from '../options.ts';
+import {
+  type ConnectionOptions,
+  commandLine,
+  connect,
+  integerFlag,
+  patternFlag,
+  withConnection,
+  wordFlag,
+} from '../options.ts';
 import { type RunJob, runIssues } from '../run-issues.ts';
 
 interface Options extends ConnectionOptions {
@@ -19,6 +27,9 @@ interface Options extends ConnectionOptions {
   readonly json?: boolean;
   readonly yes?: boolean;
 }
+
+/** What an HTTP header carries unchanged: spaces at its ends are lost on the way. */
+const IDEMPOTENCY_KEY = /^[!-~]([ -~]{0,198}[!-~])?$/;
 
 /** `run`: analyses the issues of a file. */
 export function runCommand(context: Context, exit: (code: number) => void): Command {
@@ -35,7 +46,11 @@ export function runCommand(context: Context, exit: (code: number) => void): Comm
     )
     .option('--batch-size <n>', 'issues in a batch', integerFlag('--batch-size', BOUNDS.batchSize))
     .option('--deployment <name>', 'deployment of Azure OpenAI; default that of the app')
-    .option('--idempotency-key <key>', 'a repeated start with the same key shows the same run; default random')
+    .option(
+      '--idempotency-key <key>',
+      'a repeated start with the same key shows the same run; default random',
+      patternFlag('--idempotency-key', IDEMPOTENCY_KEY, '1 to 200 printable ASCII characters, no space at either end'),
+    )
     .option('--out <folder>', 'where the results go; default results/<run id>')
     .option('--json', 'one JSON object as the last line of standard output, progress on standard error')
     .option('--yes', 'do not ask before the real service is called');

@@ -1,6 +1,6 @@
 import { analysisNamed } from '../core/analyses.ts';
 import { type AnalyzeInput, type AnalyzeOutput, CONTRACTS, RETRY } from '../core/contracts.ts';
-import { FAILURES, type FailureCode, handlingOf, type ModelCallError } from '../core/failures.ts';
+import { type FailureCode, handlingOf } from '../core/failures.ts';
 import { isEmptyIssue } from '../core/issues.ts';
 import { decide, type LedgerFacts, type LedgerRow, type SettledRow, type Settlement } from '../core/ledger.ts';
 import { addCost, addUsage } from '../core/usage.ts';
@@ -13,7 +13,8 @@ import { type Asked, askModel, type Waiting } from './ask-model.ts';
 import { defineActivity } from './define-activity.ts';
 
 interface Services {
-  readonly ledger: Pick<LedgerStore, 'read' | 'write'>;
+  /** The ledger over that many tables. */
+  readonly ledger: (shards: number) => Pick<LedgerStore, 'read' | 'write'>;
   readonly pages: Pick<IssuePages, 'unit'>;
   readonly model: Pick<ModelClient, 'complete'>;
   readonly permits: Permits;
@@ -29,8 +30,8 @@ const DEFAULT_DEFERRAL_MS = 10_000;
 const LOST_RACE_DEFERRAL_MS = 1_000;
 
 /**
- * Gets one distinct issue its outcome, at most one paid call each: the ledger row is read before the call and written
- * after it, so a delivery after the answer costs nothing.
+ * Gets one distinct issue its outcome: the ledger row is read before the call and written after it, so a delivery after
+ * the answer costs nothing.
  *
  * Answers codes and counts; the text of the answer goes to the ledger. Throws a `ModelCallError` where the durable policy
  * shall come again; the last attempt settles the issue as failed instead.
@@ -45,7 +46,11 @@ export function createAnalyzeIssue(services: Services) {
       if (underWay.has(key)) return deferred('claimed_elsewhere', waiting.nowMs() + LOST_RACE_DEFERRAL_MS);
       underWay.add(key);
       try {
-        return await analyze(services, { unit, plan, row: await openRow(ledger, runId, unit.index) });
+        return await analyze(services, {
+          unit,
+          plan,
+          row: await openRow(ledger(plan.ledgerShards), runId, unit.index),
+        });
       } catch (error) {
         if (!(error instanceof LostRaceError)) throw error;
         return deferred('claimed_elsewhere', waiting.nowMs() + LOST_RACE_DEFERRAL_MS);
@@ -66,7 +71,7 @@ interface OpenRow {
   move(row: LedgerRow): Promise<void>;
 }
 
-async function openRow(ledger: Services['ledger'], runId: string, index: number): Promise<OpenRow> {
+async function openRow(ledger: ReturnType<Services['ledger']>, runId: string, index: number): Promise<OpenRow> {
   const entry = await ledger.read(runId, index);
   let etag = entry?.etag ?? null;
   return {
@@ -122,7 +127,7 @@ async function ask({ model, worker, waiting }: Services, turn: Turn, facts: Ledg
     case 'failed':
       return settle(turn, spent, { outcome: 'failed', code: asked.code, ...sent });
     case 'interrupted':
-      return interrupt(turn, spent, asked.error, sent, waiting.nowMs());
+      return interrupt(turn, spent, asked, sent, waiting.nowMs());
   }
 }
 
@@ -130,12 +135,12 @@ async function ask({ model, worker, waiting }: Services, turn: Turn, facts: Ledg
 async function interrupt(
   turn: Turn,
   facts: LedgerFacts,
-  error: ModelCallError,
+  { error, maybeBilled }: Extract<Asked, { kind: 'interrupted' }>,
   sent: Pick<Settlement, 'latencyMs' | 'requestId'>,
   nowMs: number,
 ): Promise<AnalyzeOutput> {
   const { code, retryAfterMs } = error;
-  const state = FAILURES[code].maybeBilled ? 'unknown' : 'released';
+  const state = maybeBilled ? 'unknown' : 'released';
   if (handlingOf(code) === 'defer') {
     await turn.row.move({ ...facts, state, code });
     return deferred(code, nowMs + (retryAfterMs ?? DEFAULT_DEFERRAL_MS));
@@ -161,6 +166,7 @@ async function settle(
 function withSpent(facts: LedgerFacts, asked: Asked): LedgerFacts {
   return {
     ...facts,
+    possiblyPaidTwice: facts.possiblyPaidTwice || asked.possiblyPaidTwice,
     calls: facts.calls + asked.calls,
     usage: addUsage(facts.usage, asked.usage),
     costUsd: addCost(facts.costUsd, asked.costUsd),

@@ -1,5 +1,5 @@
 import { type Analysis, type ChatMessage, messagesFor, readAnswer, repairMessages } from '../core/analysis.ts';
-import { type FailureCode, handlingOf, ModelCallError } from '../core/failures.ts';
+import { FAILURES, type FailureCode, handlingOf, ModelCallError } from '../core/failures.ts';
 import type { Issue } from '../core/issues.ts';
 import { addCost, addUsage, costUsd, NO_USAGE, type Usage } from '../core/usage.ts';
 import type { Completion, ModelClient } from '../services/azure-openai.ts';
@@ -17,7 +17,20 @@ interface Spent {
   readonly usage: Usage;
   readonly costUsd: number | null;
   readonly requestId: string | null;
+  /** Whether a call that failed may have been billed. */
+  readonly maybeBilled: boolean;
+  /** Whether a call was begun after one that may have been billed. */
+  readonly possiblyPaidTwice: boolean;
 }
+
+const NOTHING_SPENT: Spent = {
+  calls: 0,
+  usage: NO_USAGE,
+  costUsd: 0,
+  requestId: null,
+  maybeBilled: false,
+  possiblyPaidTwice: false,
+};
 
 /** Time and chance, given from outside so that a test decides on them. */
 export interface Waiting {
@@ -91,15 +104,18 @@ async function ask(
 /** Makes calls, waits and repeats where that is done on the spot, and keeps account. */
 function createCaller(model: Pick<ModelClient, 'complete'>, waiting: Waiting, question: Question) {
   const { analysis, deployment, timeoutMs } = question;
-  let spent: Spent = { calls: 0, usage: NO_USAGE, costUsd: 0, requestId: null };
+  let spent = NOTHING_SPENT;
   let [retries, waits, waitedMs] = [0, 0, 0];
 
   /** How long to wait before the same call is made once more; throws where it is not. */
   function waitBeforeRetry(error: unknown): number {
     if (!(error instanceof ModelCallError)) throw error;
-    spent = { ...spent, requestId: error.requestId ?? spent.requestId };
     const handling = handlingOf(error.code);
-    if (handling === 'retry' && retries++ === 0) return QUICK_RETRY_MS.least + QUICK_RETRY_MS.spread * waiting.random();
+    const maybeBilled = spent.maybeBilled || (handling === 'retry' && FAILURES[error.code].maybeBilled);
+    spent = { ...spent, requestId: error.requestId ?? spent.requestId, maybeBilled };
+    // A call that took its whole time is not repeated at once: the function has its own time limit.
+    if (handling === 'retry' && error.code !== 'timeout' && retries++ === 0)
+      return QUICK_RETRY_MS.least + QUICK_RETRY_MS.spread * waiting.random();
     if (handling !== 'defer' || error.retryAfterMs === null) throw error;
     const waitMs = Math.max(error.retryAfterMs, LEAST_WAIT_MS * 2 ** waits++);
     if (waitedMs + waitMs > LONGEST_WAIT_IN_PLACE_MS) throw error;
@@ -110,7 +126,11 @@ function createCaller(model: Pick<ModelClient, 'complete'>, waiting: Waiting, qu
 
   const call: Call = async (messages, maxCompletionTokens) => {
     for (;;) {
-      spent = { ...spent, calls: spent.calls + 1 };
+      spent = {
+        ...spent,
+        calls: spent.calls + 1,
+        possiblyPaidTwice: spent.possiblyPaidTwice || spent.maybeBilled,
+      };
       try {
         const completion = await model.complete({ deployment, analysis, messages, maxCompletionTokens, timeoutMs });
         const { usage, model: modelName, requestId } = completion;

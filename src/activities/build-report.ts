@@ -14,7 +14,8 @@ import { defineActivity } from './define-activity.ts';
 
 interface Services {
   readonly pages: Pick<IssuePages, 'all'>;
-  readonly ledger: Pick<LedgerStore, 'openReader'>;
+  /** The ledger over that many tables. */
+  readonly ledger: (shards: number) => Pick<LedgerStore, 'openReader'>;
   readonly results: Pick<ResultsStore, 'openWriter' | 'writeReport'>;
   readonly runs: Pick<RunStore, 'finish'>;
 }
@@ -44,10 +45,10 @@ function answerFields(analysis: Analysis): string[] {
 /** One line for each issue in input order; an issue with equal content shares the line of the first one. */
 async function* resultLines(
   { pages, ledger }: Pick<Services, 'pages' | 'ledger'>,
-  { runId, loaded }: ReportInput,
+  { runId, plan, loaded }: ReportInput,
 ): AsyncGenerator<ResultLine> {
   if (loaded === null) return;
-  const rowAt = ledger.openReader(runId);
+  const rowAt = ledger(plan.ledgerShards).openReader(runId);
   const firsts = new Map<number, ResultLine>();
   let unit = 0;
   for await (const placed of pages.all(runId)) {

@@ -3,13 +3,13 @@ import { questionOf } from '../core/analysis.ts';
 import { CONTRACTS } from '../core/contracts.ts';
 import type { BlobStore } from '../services/blobs.ts';
 import type { IssuePages } from '../services/issue-pages.ts';
-import type { placeIssues, readIssues } from '../services/issue-source.ts';
+import type { IssueSource } from '../services/issue-source.ts';
 import { defineActivity } from './define-activity.ts';
 
 interface Services {
   readonly blobs: Pick<BlobStore, 'chunks'>;
   readonly pages: Pick<IssuePages, 'write'>;
-  readonly source: { readonly readIssues: typeof readIssues; readonly placeIssues: typeof placeIssues };
+  readonly source: Pick<IssueSource, 'readIssues' | 'placeIssues'>;
 }
 
 /** Reads a run's source, finds equal issues, and stores all of it page by page. */

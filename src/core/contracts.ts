@@ -67,7 +67,13 @@ export type StreamOutput = z.infer<typeof StreamOutputSchema>;
 export const AnalyzeInputSchema = z.object({
   runId: z.string(),
   unit: z.int(),
-  plan: RunPlanSchema.pick({ analysis: true, deployment: true, concurrency: true, requestTimeoutMs: true }),
+  plan: RunPlanSchema.pick({
+    analysis: true,
+    deployment: true,
+    concurrency: true,
+    requestTimeoutMs: true,
+    ledgerShards: true,
+  }),
 });
 export type AnalyzeInput = z.infer<typeof AnalyzeInputSchema>;
 
@@ -106,9 +112,16 @@ export const ReportInputSchema = z.object({
   plan: RunPlanSchema,
   startedAtMs: z.number(),
   endedAtMs: z.number(),
-  /** Null when the issues could not be loaded: then there is nothing to fold, and the report says so. */
+  /** Why the issues could not be loaded; null if they were. */
+  failure: z.string().nullable(),
+  /** Null when the issues could not be loaded: then there is nothing to fold. */
   loaded: z
-    .object({ layout: StreamInputSchema.shape.layout, ends: z.array(StreamEndSchema), deferrals: z.int() })
+    .object({
+      layout: StreamInputSchema.shape.layout,
+      ends: z.array(StreamEndSchema),
+      deferrals: z.int(),
+      batches: z.int(),
+    })
     .nullable(),
 });
 export type ReportInput = z.infer<typeof ReportInputSchema>;
@@ -120,6 +133,8 @@ export const RunSummarySchema = z.object({
   analysis: z.string(),
   /** `completed`: every issue has an outcome, good or bad. `failed`: the issues could not be read. */
   status: z.enum(['completed', 'failed']),
+  /** Why the run failed; null otherwise. */
+  error: z.string().nullable(),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime(),
   durationMs: z.number(),
@@ -130,6 +145,7 @@ export const RunSummarySchema = z.object({
   notStarted: z.int(),
   cached: z.int(),
   coalesced: z.int(),
+  batches: z.int(),
   deferrals: z.int(),
   calls: z.int(),
   possiblyPaidTwice: z.int(),

@@ -35,7 +35,7 @@ export const FAILURES = {
   },
   service_error: {
     handling: 'retry',
-    maybeBilled: false,
+    maybeBilled: true,
     advice: 'The service failed by itself, five times in a row; see its health page, then run these issues again.',
   },
   rate_limited: {
@@ -94,7 +94,7 @@ export const FAILURES = {
   output_cut_off: {
     handling: 'settle',
     maybeBilled: true,
-    advice: 'The answer was cut by the token limit, even with twice the room.',
+    advice: 'The answer was cut by the token limit, and giving it more room did not help.',
   },
   worker_lost: {
     handling: 'settle',

@@ -157,7 +157,7 @@ export function createCoalescer() {
       const seen = seenIds.get(issue.id);
       if (seen && seen.fingerprint !== fingerprint) {
         const field = `issues.${index}.id`;
-        const allowed = `one content for each id, but rows ${seen.row} and ${index + 1} differ`;
+        const allowed = `one content for each id (a row without one has its number), but rows ${seen.row} and ${index + 1} differ`;
         throw new InvalidInputError([{ field, value: JSON.stringify(issue.id), allowed }]);
       }
       if (!seen) seenIds.set(issue.id, { row: index + 1, fingerprint });

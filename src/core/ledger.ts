@@ -28,7 +28,7 @@ export interface LedgerFacts {
   readonly failedAttempts: number;
   /** True when a call was begun while an earlier one may have been billed. */
   readonly possiblyPaidTwice: boolean;
-  /** Requests sent. */
+  /** Requests sent, and for each attempt whose worker was lost one, whose tokens nobody counted. */
   readonly calls: number;
   readonly usage: Usage;
   /** US dollars; null once a model without a known price answered. */
@@ -91,6 +91,11 @@ export function decide(
       return claimOrGiveUp(row.code, { ...facts, possiblyPaidTwice: true });
     case 'claimed':
       if (row.untilMs > context.nowMs && !context.isGone(row.workerId)) return { action: 'wait', untilMs: row.untilMs };
-      return claimOrGiveUp('worker_lost', { ...facts, failedAttempts: failedAttempts + 1, possiblyPaidTwice: true });
+      return claimOrGiveUp('worker_lost', {
+        ...facts,
+        failedAttempts: failedAttempts + 1,
+        possiblyPaidTwice: true,
+        calls: calls + 1,
+      });
   }
 }

@@ -38,7 +38,7 @@ export interface ErrorGroup {
   readonly advice: string;
 }
 
-/** Spread of the calls' latencies, in milliseconds. */
+/** Spread of the issues' latencies in milliseconds: of each issue's last attempt, its repeats and waits included. */
 export interface Latency {
   readonly mean: number;
   readonly p50: number;
@@ -84,7 +84,7 @@ export function endOf(row: LedgerRow | null, end: StreamEnd): { outcome: Outcome
   if (row?.state === 'settled') return { outcome: row.outcome, code: row.code };
   if (end.kind === 'died') return { outcome: 'failed', code: 'stream_failed' };
   if (row !== null && 'code' in row && handlingOf(row.code) === 'retry') return { outcome: 'failed', code: row.code };
-  if (end.kind === 'drained') return { outcome: 'failed', code: 'activity_failed' };
+  if (row?.state === 'claimed' || end.kind === 'drained') return { outcome: 'failed', code: 'activity_failed' };
   return { outcome: 'not_started', code: end.kind };
 }
 
@@ -141,15 +141,17 @@ export function createReportBuilder(input: ReportInput, table: { rows: string; c
 }
 
 /** What a summary has from the run itself. */
-function headOf({ runId, attempt, plan, startedAtMs, endedAtMs, loaded }: ReportInput) {
+function headOf({ runId, attempt, plan, startedAtMs, endedAtMs, failure, loaded }: ReportInput) {
   return {
     runId,
     attempt,
     analysis: plan.analysis,
     status: loaded === null ? ('failed' as const) : ('completed' as const),
+    error: failure,
     startedAt: new Date(startedAtMs).toISOString(),
     endedAt: new Date(endedAtMs).toISOString(),
     durationMs: endedAtMs - startedAtMs,
+    batches: loaded?.batches ?? 0,
     deferrals: loaded?.deferrals ?? 0,
   };
 }

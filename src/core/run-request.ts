@@ -5,6 +5,8 @@ import { integer, invalid } from './problems.ts';
 import { BOUNDS, SETTINGS, type Settings } from './settings.ts';
 
 const bounded = ({ min, max }: { min: number; max: number }) => integer(min, max).optional();
+const DECIDED_BY_SCOPE =
+  'no value beside "concurrencyScope": "run", which draws one issue at a time by one stream a call';
 const analysisNames = Object.keys(ANALYSES);
 const ONE_SOURCE = 'either {"issues": [...]} with 1 to 100,000 issues, or {"uploadId": "..."}';
 const IssuesSchema = z.array(
@@ -62,13 +64,16 @@ export const RunPlanSchema = z.object({
   requestTimeoutMs: z.int(),
   /** Null: derived from the number of issues once that is known. */
   deadlineMs: z.int().nullable(),
+  /** Tables that the run's ledger is spread over. */
+  ledgerShards: z.int(),
 });
 export type RunPlan = z.infer<typeof RunPlanSchema>;
 
 /**
  * Fills a request up from the settings.
  *
- * @throws {InvalidInputError} for a source that is neither or both, a concurrency above the host's ceiling, or a missing deployment
+ * @throws {InvalidInputError} for a source that is neither or both, a concurrency above the host's ceiling, settings that
+ *   exclude each other, or a missing deployment
  */
 export function planOf(request: RunRequest, settings: Settings): RunPlan {
   const { source, concurrencyScope } = request;
@@ -87,6 +92,9 @@ export function planOf(request: RunRequest, settings: Settings): RunPlan {
     throw invalid('deployment', undefined, `the name of a deployment, here or in ${SETTINGS.deployment.env}`);
   const concurrency = request.concurrency ?? Math.min(settings.concurrency, highest);
   const perRun = concurrencyScope === 'run';
+  for (const name of ['batchSize', 'streams'] as const) {
+    if (perRun && request[name] !== undefined) throw invalid(name, request[name], DECIDED_BY_SCOPE);
+  }
   return {
     analysis: request.analysis,
     deployment,
@@ -96,5 +104,6 @@ export function planOf(request: RunRequest, settings: Settings): RunPlan {
     batchDelayMs: request.batchDelayMs ?? (perRun ? 0 : settings.batchDelayMs),
     requestTimeoutMs: (request.requestTimeoutSeconds ?? settings.requestTimeoutSeconds) * 1_000,
     deadlineMs: request.deadlineSeconds === undefined ? null : request.deadlineSeconds * 1_000,
+    ledgerShards: settings.tableShards,
   };
 }

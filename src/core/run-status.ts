@@ -55,8 +55,16 @@ export function isUnderWay(status: RunStatus['status']): boolean {
   return status === 'starting' || status === 'running' || status === 'suspended';
 }
 
+/** From the insertion of a run's row to its orchestration. */
+const LONGEST_START_MS = 300_000;
+const LOST =
+  'There is no orchestration of this run: its start was interrupted, or its history was purged before its end. ' +
+  'The same request with the same id or Idempotency-Key starts it again.';
+
 /**
  * Merges what the run row, the root orchestration and the streams know.
+ *
+ * A run without an orchestration is `starting` for five minutes, then `failed`.
  *
  * @param row - facts of the start, and the summary once the report is written
  */
@@ -64,10 +72,13 @@ export function runStatusOf(
   row: { runId: string; analysis: string; deployment: string; createdAtMs: number; summary: RunSummary | null },
   root: InstanceView,
   streams: readonly InstanceView[],
+  nowMs: number,
 ): RunStatus {
   const ended = RunSummarySchema.safeParse(row.summary ?? root?.output).data ?? null;
   const live = RootStatusSchema.safeParse(root?.customStatus).data;
-  const status = row.summary?.status ?? STATUS_BY_RUNTIME[root?.runtimeStatus ?? 'Pending'] ?? 'running';
+  const isLost = ended === null && root === null && nowMs - row.createdAtMs > LONGEST_START_MS;
+  const liveStatus = STATUS_BY_RUNTIME[root?.runtimeStatus ?? 'Pending'] ?? 'running';
+  const status = row.summary?.status ?? (isLost ? 'failed' : liveStatus);
   const progress = ended ? progressOf(ended) : streams.map(streamProgress).reduce(addProgress, NO_PROGRESS);
   return {
     runId: row.runId,
@@ -82,8 +93,12 @@ export function runStatusOf(
       done: doneIn(progress) + (ended?.notStarted ?? 0),
     },
     summary: ended,
-    error: status === 'failed' && typeof root?.output === 'string' ? root.output : null,
+    error: status === 'failed' ? (ended?.error ?? (isLost ? LOST : textOf(root?.output))) : null,
   };
+}
+
+function textOf(output: unknown): string | null {
+  return typeof output === 'string' ? output : null;
 }
 
 function streamProgress(stream: InstanceView): Progress {
@@ -91,8 +106,8 @@ function streamProgress(stream: InstanceView): Progress {
 }
 
 function progressOf(summary: RunSummary): Progress {
-  const { succeeded, failed, skipped, coalesced, cached, deferrals, calls, costUsd } = summary;
+  const { succeeded, failed, skipped, coalesced, cached, batches, deferrals, calls, costUsd } = summary;
   const { promptTokens, completionTokens, cachedTokens } = summary.tokens;
   const usage = { promptTokens, completionTokens, cachedTokens };
-  return { succeeded, failed, skipped, coalesced, cached, deferrals, calls, costUsd, usage, batches: 0 };
+  return { succeeded, failed, skipped, coalesced, cached, deferrals, calls, costUsd, usage, batches };
 }

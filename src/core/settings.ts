@@ -132,6 +132,11 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
   return settings;
 }
 
+/** `functionTimeout` in host.json. */
+const FUNCTION_TIMEOUT_SECONDS = 1_200;
+/** A call and its repair. */
+const CALLS_OF_AN_ISSUE = 2;
+
 /** What the health page warns of: settings that are allowed one by one but do not fit together. */
 export function settingsWarnings(settings: Settings): string[] {
   const warnings: string[] = [];
@@ -148,11 +153,18 @@ export function settingsWarnings(settings: Settings): string[] {
     );
   }
   const connections = Math.min(settings.maxConnections, settings.maxConnectionsPerHost);
-  if (Math.min(settings.concurrency, settings.ceiling) > connections) {
+  if (settings.ceiling > connections) {
     const { maxConnections, maxConnectionsPerHost } = SETTINGS;
     warnings.push(
       `only ${connections} connections to the service (${maxConnections.env}, ${maxConnectionsPerHost.env}): calls beyond ` +
         'them wait, and their wait counts as part of their timeout',
+    );
+  }
+  const rounds = Math.ceil(settings.ceiling / Math.min(settings.concurrency, settings.ceiling));
+  if (rounds * CALLS_OF_AN_ISSUE * settings.requestTimeoutSeconds > FUNCTION_TIMEOUT_SECONDS) {
+    warnings.push(
+      `an activity may wait ${rounds - 1} times for a permit and make ${CALLS_OF_AN_ISSUE} calls of ${settings.requestTimeoutSeconds} s ` +
+        `(${SETTINGS.requestTimeoutSeconds.env}), but functionTimeout ends it after ${FUNCTION_TIMEOUT_SECONDS} s`,
     );
   }
   if (settings.deployment === null) {

@@ -10,6 +10,7 @@ import {
   type StreamOutput,
 } from '../core/contracts.ts';
 import { streamInstanceId } from '../core/names.ts';
+import { addProgress, NO_PROGRESS } from '../core/progress.ts';
 import type { RootStatus } from '../core/run-status.ts';
 import { FRESH_STREAM } from '../core/stream-state.ts';
 import { allSettled, type Settled } from './all-settled.ts';
@@ -28,7 +29,8 @@ export const processIssues: OrchestrationHandler = function* (context) {
   try {
     loaded = (yield callActivity(context, CONTRACTS.loadIssues.name, input)) as Loaded;
   } catch (error) {
-    yield callActivity(context, CONTRACTS.buildReport.name, reportInput(context, input, startedAtMs, null));
+    const failed = { failure: causeOf(error as Error), loaded: null };
+    yield callActivity(context, CONTRACTS.buildReport.name, reportInput(context, input, startedAtMs, failed));
     throw error;
   }
 
@@ -48,8 +50,10 @@ export const processIssues: OrchestrationHandler = function* (context) {
   const settled = yield* allSettled<StreamOutput>(context, tasks);
 
   showStatus(context, { phase: 'reporting', ...status });
-  const deferrals = settled.reduce((sum, end) => sum + (end.ok ? end.value.progress.deferrals : 0), 0);
-  const folded = { layout, ends: settled.map(endOf), deferrals };
+  const { deferrals, batches } = settled
+    .map(end => (end.ok ? end.value.progress : NO_PROGRESS))
+    .reduce(addProgress, NO_PROGRESS);
+  const folded = { failure: null, loaded: { layout, ends: settled.map(endOf), deferrals, batches } };
   return yield callActivity(context, CONTRACTS.buildReport.name, reportInput(context, input, startedAtMs, folded));
 };
 
@@ -61,9 +65,14 @@ function reportInput(
   context: OrchestrationContext,
   { runId, attempt, plan }: RunInput,
   startedAtMs: number,
-  loaded: ReportInput['loaded'],
+  end: Pick<ReportInput, 'failure' | 'loaded'>,
 ): ReportInput {
-  return { runId, attempt, plan, startedAtMs, endedAtMs: nowMs(context), loaded };
+  return { runId, attempt, plan, startedAtMs, endedAtMs: nowMs(context), ...end };
+}
+
+/** The activity's own words, without what the engine puts before and after them. */
+function causeOf({ message }: Error): string {
+  return (message.split('\n', 1)[0] ?? '').replace(/^Activity function '\w+' failed:/, '').trim();
 }
 
 function endOf(stream: Settled<StreamOutput>): StreamEnd {

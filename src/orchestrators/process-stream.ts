@@ -45,8 +45,12 @@ export const processStream: OrchestrationHandler = function* (context) {
 };
 
 function analyze(context: OrchestrationContext, { runId, plan }: StreamInput, unit: number): Task {
-  const { analysis, deployment, concurrency, requestTimeoutMs } = plan;
-  const input: AnalyzeInput = { runId, unit, plan: { analysis, deployment, concurrency, requestTimeoutMs } };
+  const { analysis, deployment, concurrency, requestTimeoutMs, ledgerShards } = plan;
+  const input: AnalyzeInput = {
+    runId,
+    unit,
+    plan: { analysis, deployment, concurrency, requestTimeoutMs, ledgerShards },
+  };
   return context.df.callActivityWithRetry(CONTRACTS.analyzeIssue.name, activityRetry(), input);
 }
 

@@ -177,3 +177,17 @@ export async function countIssues(
     visit(value);
   }
 }
+
+/** One piece of bytes as a sequence. */
+export async function* single(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** Everything of this module, for those that are given it. */
+export interface IssueSource {
+  readonly readIssues: typeof readIssues;
+  readonly placeIssues: typeof placeIssues;
+  readonly countIssues: typeof countIssues;
+  readonly sha256: typeof sha256;
+  readonly single: typeof single;
+}

@@ -33,6 +33,16 @@ interface Columns {
 /** A table property holds 32,768 UTF-16 units at most; no chunk ends within a surrogate pair. */
 const CHUNK = /[\s\S]{1,32000}(?![\uDC00-\uDFFF])/g;
 
+/** Ledgers by the number of their tables: a run keeps the number that it began with. */
+export function createLedgerStores(storage: Storage): (shards: number) => LedgerStore {
+  const stores = new Map<number, LedgerStore>();
+  return shards => {
+    const store = stores.get(shards) ?? createLedgerStore(storage, shards);
+    stores.set(shards, store);
+    return store;
+  };
+}
+
 /**
  * The ledger in Table storage, spread over shards by the number of the issue.
  *

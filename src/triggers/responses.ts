@@ -32,6 +32,9 @@ export function fieldProblem(
   return new HttpProblem(status, title, message, { violations });
 }
 
+/** What a poller is told to wait, in seconds. */
+export const RETRY_AFTER_SECONDS = '5';
+
 /** There is no such run. */
 export function noSuchRun(runId: string): HttpProblem {
   return fieldProblem(404, 'No such run', {

@@ -4,11 +4,12 @@ import { analysisNamed } from '../core/analyses.ts';
 import { layoutOf } from '../core/batch-plan.ts';
 import { streamInstanceId } from '../core/names.ts';
 import type { Outcome, ResultLine } from '../core/report.ts';
-import { type InstanceView, isUnderWay, RootStatusSchema, type RunStatus, runStatusOf } from '../core/run-status.ts';
+import { isUnderWay, RootStatusSchema, type RunStatus, runStatusOf } from '../core/run-status.ts';
 import type { csvOf, ResultsStore } from '../services/results.ts';
 import type { RunRow, RunStore } from '../services/run-store.ts';
+import { instanceOf } from './instances.ts';
 import { integerQuery, wordQuery } from './request-body.ts';
-import { HttpProblem, noSuchRun } from './responses.ts';
+import { HttpProblem, noSuchRun, RETRY_AFTER_SECONDS } from './responses.ts';
 import { type RunLinks, runLinks } from './run-links.ts';
 
 interface Services {
@@ -26,7 +27,6 @@ export type RunView = (
 ) => Promise<HttpResponseInit>;
 
 const OUTCOMES: readonly Outcome[] = ['succeeded', 'failed', 'skipped', 'not_started'];
-const RETRY_AFTER_SECONDS = '5';
 const MAX_PAGE = 1_000;
 
 /** What there is to see of a run: its status, its results, its report; shared by all routes that show them. */
@@ -95,21 +95,12 @@ async function statusOf(row: RunRow, client: DurableClient): Promise<RunStatus> 
     createdAtMs: row.createdAtMs,
     summary: row.summary,
   };
-  if (row.summary) return runStatusOf(facts, null, []);
+  if (row.summary) return runStatusOf(facts, null, [], Date.now());
   const root = await instanceOf(client, row.runId);
   const live = RootStatusSchema.safeParse(root?.customStatus).data;
   const { streams } = live ? layoutOf(live.units, row.plan) : { streams: 0 };
   const ids = Array.from({ length: streams }, (_, stream) => streamInstanceId(row.runId, row.attempt, stream));
-  return runStatusOf(facts, root, await Promise.all(ids.map(id => instanceOf(client, id))));
-}
-
-async function instanceOf(client: DurableClient, instanceId: string): Promise<InstanceView> {
-  try {
-    return await client.getStatus(instanceId, { showInput: false });
-  } catch (error) {
-    if (/HTTP 404/.test(String(error))) return null;
-    throw error;
-  }
+  return runStatusOf(facts, root, await Promise.all(ids.map(id => instanceOf(client, id))), Date.now());
 }
 
 async function notReady(row: RunRow, client: DurableClient, what: string): Promise<HttpProblem> {

@@ -2,37 +2,30 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { analysisNamed } from '../core/analyses.ts';
-import { estimatedPromptTokens, messagesFor, questionOf } from '../core/analysis.ts';
+import { questionOf } from '../core/analysis.ts';
 import { CONTRACTS, type RunInput, type Source } from '../core/contracts.ts';
-import { isEmptyIssue } from '../core/issues.ts';
+import { createEstimator } from '../core/estimate.ts';
 import { RunIdSchema, runBlobs, uploadBlobs } from '../core/names.ts';
 import { invalid, parseInput } from '../core/problems.ts';
 import { planOf, type RunPlan, type RunRequest, RunRequestSchema } from '../core/run-request.ts';
 import type { Settings } from '../core/settings.ts';
-import { costUsd } from '../core/usage.ts';
 import type { ModelClient } from '../services/azure-openai.ts';
 import type { BlobStore } from '../services/blobs.ts';
-import type { countIssues, placeIssues, readIssues, sha256 } from '../services/issue-source.ts';
+import type { IssueSource } from '../services/issue-source.ts';
 import type { RunRow, RunStore } from '../services/run-store.ts';
-import { readJson } from './request-body.ts';
-import { fieldProblem, route } from './responses.ts';
+import { instanceOf } from './instances.ts';
+import { readJson, wordQuery } from './request-body.ts';
+import { fieldProblem, RETRY_AFTER_SECONDS, route } from './responses.ts';
 import { runLinks, signedLink } from './run-links.ts';
 import type { UploadDescription } from './uploads-post.ts';
 
 interface Services {
   readonly settings: Settings;
-  readonly blobs: Pick<BlobStore, 'read' | 'write'>;
+  readonly blobs: Pick<BlobStore, 'read' | 'write' | 'chunks'>;
   readonly runs: Pick<RunStore, 'insert'>;
   readonly model: Pick<ModelClient, 'describe'>;
-  readonly source: {
-    readonly readIssues: typeof readIssues;
-    readonly placeIssues: typeof placeIssues;
-    readonly countIssues: typeof countIssues;
-    readonly sha256: typeof sha256;
-  };
+  readonly source: IssueSource;
 }
-
-const RETRY_AFTER_SECONDS = '5';
 
 /**
  * `POST /api/runs`: starts a run, or with `?plan=true` says what it would take and starts nothing.
@@ -44,61 +37,56 @@ export function createRunsPost(services: Services): HttpHandler {
   return route(async (request, context) => {
     const runRequest = parseInput(RunRequestSchema, await readJson(request));
     const plan = planOf(runRequest, services.settings);
-    const content = await readSource(services, runRequest);
-    if (request.query.get('plan') === 'true') return { jsonBody: await planned(services, runRequest, plan, content) };
+    const content = await contentOf(services, runRequest);
+    if (wordQuery(request, 'plan', ['true', 'false']) === 'true') {
+      return { jsonBody: await planned(services, runRequest, plan, content) };
+    }
     if (runRequest.source.issues) await services.source.countIssues(placed(services, runRequest, plan, content));
     return start({ services, request, context }, runRequest, plan, content);
   });
 }
 
+/** The issues of a request: given in it, or uploaded before. */
 interface Content {
   readonly format: Source['format'];
-  readonly bytes: Uint8Array;
+  readonly blob: (runId: string) => string;
+  /** To be stored under that name; null where it lies there already. */
+  readonly bytes: Uint8Array | null;
 }
 
-async function readSource({ blobs }: Services, { source }: RunRequest): Promise<Content> {
-  if (source.issues) return { format: 'json', bytes: Buffer.from(JSON.stringify(source.issues)) };
+async function contentOf({ blobs }: Services, { source }: RunRequest): Promise<Content> {
+  if (source.issues)
+    return { format: 'json', blob: runBlobs.source, bytes: Buffer.from(JSON.stringify(source.issues)) };
   const uploadId = source.uploadId ?? '';
   const isName = /^[\w.-]{1,64}$/.test(uploadId);
   const description = isName && (await blobs.read(uploadBlobs.description(uploadId)));
-  const bytes = description && (await blobs.read(uploadBlobs.content(uploadId)));
-  if (!bytes) throw invalid('source.uploadId', uploadId, 'an id answered by POST /api/uploads');
-  return { format: (JSON.parse(description.toString('utf8')) as UploadDescription).format, bytes };
+  if (!description) throw invalid('source.uploadId', uploadId, 'an id answered by POST /api/uploads');
+  const { format } = JSON.parse(description.toString('utf8')) as UploadDescription;
+  return { format, blob: () => uploadBlobs.content(uploadId), bytes: null };
 }
 
-function placed({ source }: Services, request: RunRequest, plan: RunPlan, { format, bytes }: Content) {
-  async function* chunks() {
-    yield bytes;
-  }
+function placed({ source, blobs }: Services, request: RunRequest, plan: RunPlan, { format, bytes, blob }: Content) {
   const analysis = analysisNamed(plan.analysis);
-  const issues = source.readIssues(format, chunks());
+  const issues = source.readIssues(format, bytes ? source.single(bytes) : blobs.chunks(blob('')));
   return source.placeIssues(issues, issue => questionOf(analysis, plan.deployment, issue), request.limit ?? null);
 }
 
 async function planned(services: Services, request: RunRequest, plan: RunPlan, content: Content) {
-  const analysis = analysisNamed(plan.analysis);
-  let [calls, promptTokens] = [0, 0];
+  const { analysis, deployment, concurrency, batchSize, streams } = plan;
+  const estimator = createEstimator(analysisNamed(analysis), deployment);
   const counts = await services.source.countIssues(placed(services, request, plan, content), ({ issue, sameAs }) => {
-    if (sameAs !== null || isEmptyIssue(issue)) return;
-    calls += 1;
-    promptTokens += estimatedPromptTokens(messagesFor(analysis, issue));
+    if (sameAs === null) estimator.add(issue);
   });
-  const usage = { promptTokens, completionTokens: calls * analysis.typicalCompletionTokens, cachedTokens: 0 };
   const { endpoint, simulator } = await services.model.describe();
-  return {
-    analysis: plan.analysis,
-    deployment: plan.deployment,
+  const numbers = {
     issues: counts.total,
     distinct: counts.units,
-    calls,
-    estimatedPromptTokens: usage.promptTokens,
-    estimatedCompletionTokens: usage.completionTokens,
-    estimatedCostUsd: costUsd(usage, plan.deployment),
-    concurrency: plan.concurrency,
-    batchSize: plan.batchSize,
-    streams: plan.streams,
-    service: { endpoint, deployment: plan.deployment, simulator },
+    ...estimator.estimate(),
+    concurrency,
+    batchSize,
+    streams,
   };
+  return { analysis, deployment, ...numbers, service: { endpoint, deployment, simulator } };
 }
 
 async function start(
@@ -107,9 +95,9 @@ async function start(
   plan: RunPlan,
   content: Content,
 ): Promise<HttpResponseInit> {
-  const { source, limit = null } = runRequest;
+  const { limit = null } = runRequest;
   const runId = runIdOf(services, request, runRequest);
-  const blob = source.issues ? runBlobs.source(runId) : uploadBlobs.content(source.uploadId ?? '');
+  const blob = content.blob(runId);
   const input: RunInput = { runId, attempt: 1, source: { blob, format: content.format, limit }, plan };
   const requestHash = services.source.sha256(JSON.stringify({ ...runRequest, runId }));
   const row: RunRow = {
@@ -125,8 +113,8 @@ async function start(
     throw fieldProblem(422, 'Another request has this id', { field: idFieldOf(runRequest), value: runId, allowed });
   }
   const client = df.getClient(context);
-  if (!existing?.summary && !(await isStarted(client, runId))) {
-    if (source.issues) await services.blobs.write(blob, content.bytes);
+  if (!existing?.summary && (await instanceOf(client, runId)) === null) {
+    if (content.bytes) await services.blobs.write(blob, content.bytes);
     const { requestHash: _, createdAtMs: __, linkSecret: ___, summary: ____, ...firstInput } = existing ?? row;
     await startOnce(client, firstInput);
   }
@@ -154,16 +142,6 @@ async function startOnce(client: df.DurableClient, input: RunInput): Promise<voi
   try {
     await client.startNew(CONTRACTS.processIssues.name, { instanceId: input.runId, input });
   } catch (error) {
-    if (!(await isStarted(client, input.runId))) throw error;
-  }
-}
-
-async function isStarted(client: df.DurableClient, instanceId: string): Promise<boolean> {
-  try {
-    await client.getStatus(instanceId);
-    return true;
-  } catch (error) {
-    if (/HTTP 404/.test(String(error))) return false;
-    throw error;
+    if ((await instanceOf(client, input.runId)) === null) throw error;
   }
 }

@@ -4,18 +4,13 @@ import { contentOf } from '../core/issues.ts';
 import { MAX_FILE_BYTES, MAX_JSON_BYTES } from '../core/limits.ts';
 import { uploadBlobs } from '../core/names.ts';
 import type { BlobStore } from '../services/blobs.ts';
-import type { countIssues, placeIssues, readIssues, sha256 } from '../services/issue-source.ts';
+import type { IssueSource } from '../services/issue-source.ts';
 import { readBody } from './request-body.ts';
 import { fieldProblem, route } from './responses.ts';
 
 interface Services {
   readonly blobs: Pick<BlobStore, 'write'>;
-  readonly source: {
-    readonly readIssues: typeof readIssues;
-    readonly placeIssues: typeof placeIssues;
-    readonly countIssues: typeof countIssues;
-    readonly sha256: typeof sha256;
-  };
+  readonly source: IssueSource;
 }
 
 /** What is kept beside an upload. */
@@ -46,7 +41,7 @@ export function createUploadsPost({ blobs, source }: Services): HttpHandler {
   return route(async request => {
     const format = formatOf(request);
     const content = await readBody(request, format === 'json' ? MAX_JSON_BYTES : MAX_FILE_BYTES);
-    const placed = source.placeIssues(source.readIssues(format, once(content)), contentOf, null);
+    const placed = source.placeIssues(source.readIssues(format, source.single(content)), contentOf, null);
     const { total, units } = await source.countIssues(placed);
     const uploadId = `${source.sha256(content).slice(0, 32)}.${format}`;
     const description: UploadDescription = { uploadId, format, bytes: content.length, issues: total, distinct: units };
@@ -62,8 +57,4 @@ function formatOf(request: HttpRequest): Source['format'] {
   if (format) return format;
   const allowed = 'text/csv, application/x-ndjson or application/json';
   throw fieldProblem(415, 'Unknown kind of file', { field: 'Content-Type', value: contentType, allowed });
-}
-
-async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield content;
 }

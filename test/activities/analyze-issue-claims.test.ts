@@ -109,15 +109,14 @@ test("the number of calls at one time is the run's, whatever the number of activ
     return completion();
   };
   const permits = createPermits();
-  const { analysis, deployment, requestTimeoutMs } = plan();
   const pages = { unit: async (_runId: string, unit: number) => ({ index: unit, issue: issue(), copies: 0 }) };
-  const handler = createAnalyzeIssue({ ledger, pages, model: { complete }, permits, worker, waiting });
+  const handler = createAnalyzeIssue({ ledger: () => ledger, pages, model: { complete }, permits, worker, waiting });
   const all = Promise.all(
     Array.from({ length: 8 }, (_, unit) =>
       runActivity<AnalyzeOutput>(handler, {
         runId: 'run',
         unit,
-        plan: { analysis, deployment, requestTimeoutMs, concurrency: 3 },
+        plan: plan({ concurrency: 3 }),
       }),
     ),
   );

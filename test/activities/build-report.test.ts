@@ -42,8 +42,8 @@ async function fold({ contents, rows, batchSize = 20, ends = [DRAINED] }: Run, c
   const { units } =
     contents.length > 0 ? await pages.write('run-1', placeIssues(each(), contentOf, null)) : { units: 0 };
   for (const [index, row] of rows.entries()) if (row) await ledger.write('run-1', index, row, null);
-  const loaded = { layout: { units, batchSize, streams: ends.length }, ends: [...ends], deferrals: 7 };
-  const handler = createBuildReport({ pages, ledger, results, runs });
+  const loaded = { layout: { units, batchSize, streams: ends.length }, ends: [...ends], deferrals: 7, batches: 5 };
+  const handler = createBuildReport({ pages, ledger: () => ledger, results, runs });
   const input = reportInput({ loaded, ...changes });
   const summary = await runActivity<RunSummary>(handler, input);
   const again = await runActivity<RunSummary>(handler, input);
@@ -190,7 +190,12 @@ describe('the report of a run', () => {
         ends: [{ kind: 'died', code: null }],
       },
       {
-        loaded: { layout: { units: 3, batchSize: 1, streams: 3 }, ends: [{ kind: 'died', code: null }], deferrals: 0 },
+        loaded: {
+          layout: { units: 3, batchSize: 1, streams: 3 },
+          ends: [{ kind: 'died', code: null }],
+          deferrals: 0,
+          batches: 0,
+        },
       },
     );
     expect(ends(lines)).toEqual([
@@ -201,8 +206,18 @@ describe('the report of a run', () => {
   });
 
   test('is written as failed, with nothing in it, when the issues could not be loaded', async () => {
-    const { summary, report, lines, csv } = await fold({ contents: [], rows: [] }, { loaded: null });
-    expect(summary).toMatchObject({ status: 'failed', total: 0, succeeded: 0, failed: 0, costUsd: 0 });
+    const { summary, report, lines, csv } = await fold(
+      { contents: [], rows: [] },
+      { loaded: null, failure: 'no such blob' },
+    );
+    expect(summary).toMatchObject({
+      status: 'failed',
+      error: 'no such blob',
+      total: 0,
+      succeeded: 0,
+      failed: 0,
+      costUsd: 0,
+    });
     expect(report.errors).toEqual([]);
     expect(lines).toEqual([]);
     expect(csv).toMatch(/^index,id,title,.*,category,priority,.*\n$/);
@@ -218,10 +233,10 @@ describe('the report of a run', () => {
     const blobs = createMemoryBlobs();
     const handler = createBuildReport({
       pages: { all: () => issuesWithSecret() },
-      ledger: {
+      ledger: () => ({
         openReader: () => () =>
           Promise.reject(Object.assign(new Error('secret'), { name: 'RestError', statusCode: 503 })),
-      },
+      }),
       results: createResultsStore(blobs),
       runs: { finish: async runId => void finished.push(runId) },
     });

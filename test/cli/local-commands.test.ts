@@ -19,7 +19,7 @@ interface FakeEnvironment {
   breakDown(): void;
 }
 
-async function fakeEnvironment(options: FakeAppOptions = {}): Promise<FakeEnvironment> {
+async function fakeEnvironment(options: FakeAppOptions = {}, simulator = true): Promise<FakeEnvironment> {
   const app = await startFakeApp(options);
   const broken = Promise.withResolvers<LocalError>();
   const [seen, stops]: [LocalOptions[], string[]] = [[], []];
@@ -30,7 +30,7 @@ async function fakeEnvironment(options: FakeAppOptions = {}): Promise<FakeEnviro
       url: app.url,
       connectionString: 'BlobEndpoint=http://127.0.0.1:10000/',
       stateFile: '/somewhere/state.db',
-      service: { simulator: true, endpoint: 'http://127.0.0.1:5000', deployment: 'gpt-4o-mini' },
+      service: { simulator, endpoint: 'http://127.0.0.1:5000', deployment: 'gpt-4o-mini' },
       hostPid: 1,
       broken: broken.promise,
       async stop() {
@@ -72,8 +72,10 @@ describe('demo', () => {
     expect(exitCode).toBe(0);
     expect(options[0]).toMatchObject({ port: 0, simulator: { latencyMs: 400 } });
     expect(app.seen('POST', '/api/uploads')[0]?.body).toMatch(/^key,title,description/);
+    expect(JSON.parse(app.seen('POST', '/api/runs')[0]?.body ?? '')).toMatchObject({ batchSize: 5 });
     expect(text).toMatch(/Run run-1 is started.*All 3 issues succeeded.*Results: results\/run-1\/report\.json/s);
     expect(err).toContain('Starting things ...');
+    expect(err.at(-1)).toBe('Stopping the app, the simulator and the storage ...');
     expect(stops).toEqual(['stop']);
     expect(await readdir('.fanfold')).toEqual([]);
     expect(existsSync('results/run-1/results.csv')).toBe(true);
@@ -88,13 +90,18 @@ describe('demo', () => {
 
   it('asks before it calls a real service', async () => {
     const service = { endpoint: 'https://mine', deployment: 'd', simulator: false };
-    const { stops } = await fakeEnvironment({ plan: { service } });
+    const { stops } = await fakeEnvironment({ plan: { service } }, false);
     const { exitCode, err } = await fanfold(['demo']);
     expect(exitCode).toBe(2);
     expect(err.at(-1)).toMatch(/^error: This calls the real service https:\/\/mine/);
     expect(stops).toEqual(['stop']);
-    await fakeEnvironment({ plan: { service } });
-    expect((await fanfold(['demo', '--yes'])).exitCode).toBe(0);
+    await fakeEnvironment({ plan: { service } }, false);
+    const agreed = await fanfold(['demo', '--yes']);
+    expect(agreed.exitCode).toBe(0);
+    expect(agreed.err.join('\n')).toMatch(
+      /This calls the real service https:\/\/mine.*Stopping the app and the storage/s,
+    );
+    expect(agreed.text + agreed.err.join()).not.toContain('simulat');
   });
 
   it('stops everything on Ctrl-C', async () => {

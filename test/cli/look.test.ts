@@ -151,12 +151,22 @@ describe('results', () => {
     expect((await fanfold('results', 'run-1', '--format', 'csv', '--outcome', 'failed')).text).toBe('id\nBAD-1\n');
   });
 
-  it('joins pages of JSON into one list', async () => {
-    const lines = Array.from({ length: 2_345 }, (_, index) => resultLine({ index, id: `N-${index}` }));
+  it('makes one JSON list of the lines, all fetched at once', async () => {
+    const lines = Array.from({ length: 2_345 }, (_, index) => resultLine({ index, id: `№-${index}` }));
     await appWithRun({ polls: 0, lines });
-    const { text } = await fanfold('results', 'run-1', '--format', 'json');
-    expect(idsOf(JSON.parse(text))).toEqual(idsOf(lines));
-    expect(app.seen('GET', '/api/runs/run-1/results')).toHaveLength(3);
+    const { out } = await fanfold('results', 'run-1', '--format', 'json');
+    const text = out.join('');
+    expect(JSON.parse(text)).toEqual(lines);
+    expect(text.trimEnd().split('\n')).toHaveLength(lines.length + 2);
+    expect(app.seen('GET', '/api/runs/run-1/results').map(({ path }) => path)).toEqual([
+      '/api/runs/run-1/results?format=ndjson',
+    ]);
+  });
+
+  it('makes a JSON list of one outcome', async () => {
+    await appWithRun({ polls: 0, lines: [...THREE_LINES, unsuccessful('failed', 'timeout', 'BAD-1')] });
+    const { text } = await fanfold('results', 'run-1', '--format', 'json', '--outcome', 'failed');
+    expect(idsOf(JSON.parse(text))).toEqual(['BAD-1']);
   });
 
   it('prints an empty list for nothing', async () => {
@@ -166,13 +176,18 @@ describe('results', () => {
     );
   });
 
-  it.each(['csv', 'json', 'ndjson'])('saves to a file, by its name as %s', async format => {
+  it.each([
+    ['csv', 'id\n'],
+    ['json', '[\n{'],
+    ['ndjson', '{'],
+  ])('saves to a file, by its name as %s', async (format, beginning) => {
     await appWithRun({ polls: 0 });
     const file = join(folder.path, `mine.${format}`);
     const { exitCode, out } = await fanfold('results', 'run-1', '--out', file);
     expect([exitCode, out]).toEqual([0, []]);
-    expect(app.seen('GET', '/api/runs/run-1/results')[0]?.path).toContain(`format=${format}`);
-    expect(await readFile(file, 'utf8')).toContain('APP-3');
+    const content = await readFile(file, 'utf8');
+    expect(content.startsWith(beginning)).toBe(true);
+    expect(content).toContain('APP-3');
   });
 
   it('refuses an unknown format or outcome, and a file that cannot be written', async () => {

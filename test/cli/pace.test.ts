@@ -29,6 +29,42 @@ describe('createPaceMeter', () => {
     expect(pace(100_000, 20, 100).perSecond).toBeCloseTo(0.1, 5);
   });
 
+  it('counts down between two moves, and stays at 0 when the next is late', () => {
+    const pace = createPaceMeter();
+    pace(0, 0, 60);
+    expect(pace(2_000, 20, 60)).toEqual({ perSecond: 10, etaMs: 4_000 });
+    const between = [2_500, 3_000, 5_900, 6_000, 9_000].map(nowMs => pace(nowMs, 20, 60));
+    expect(between.map(({ etaMs }) => etaMs)).toEqual([3_500, 3_000, 100, 0, 0]);
+    expect(new Set(between.map(({ perSecond }) => perSecond))).toEqual(new Set([10]));
+    expect(pace(10_000, 40, 60)).toEqual({ perSecond: 4, etaMs: 5_000 });
+  });
+
+  it('has the same rate however often it is asked between moves', () => {
+    const anyMoves = fc.array(
+      fc.record({ afterMs: fc.integer({ min: 1, max: 20_000 }), by: fc.integer({ min: 1, max: 50 }) }),
+      { minLength: 1, maxLength: 20 },
+    );
+    fc.assert(
+      fc.property(anyMoves, fc.integer({ min: 1, max: 10 }), (moves, looks) => {
+        const [seldom, often] = [createPaceMeter(), createPaceMeter()];
+        let [nowMs, done, total] = [0, 0, 2_000];
+        seldom(nowMs, done, total);
+        let last = often(nowMs, done, total);
+        for (const { afterMs, by } of moves) {
+          for (let look = 1; look <= looks; look += 1) {
+            const next = often(nowMs + (afterMs * look) / (looks + 1), done, total);
+            expect(next.etaMs ?? 0).toBeLessThanOrEqual(last.etaMs ?? 0);
+            last = next;
+          }
+          nowMs += afterMs;
+          done += by;
+          last = often(nowMs, done, total);
+          expect(last).toEqual(seldom(nowMs, done, total));
+        }
+      }),
+    );
+  });
+
   it('finds the rate of any steady run, and ends when it ends', () => {
     const anyRun = fc.record({
       perSecond: fc.integer({ min: 1, max: 500 }),

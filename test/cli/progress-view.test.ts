@@ -35,9 +35,9 @@ describe('without a terminal', () => {
     }
     view.stop();
     expect(lines).toEqual([
-      '0/5 | 0 succeeded, 0 failed',
-      '2/5 | 0.20/s (12/min) | ETA 15.0 s | 2 succeeded, 0 failed',
-      '5/5 | 3 succeeded, 1 failed | 1 skipped',
+      '0/5',
+      '2/5 | 12/min | ETA 14.8 s | 2 succeeded',
+      '5/5 | 1 failed | 1 skipped | 3 succeeded',
     ]);
   });
 
@@ -62,10 +62,7 @@ describe('without a terminal', () => {
     view.update({ progress: { ...progress, total: 0 }, phase: 'loading' });
     at(10_000);
     view.update({ progress: { ...progress, total: 5, done: 5 }, phase: 'reporting' });
-    expect(lines).toEqual([
-      '0/? | reading the issues | 0 succeeded, 0 failed',
-      '5/5 | writing the report | 0 succeeded, 0 failed',
-    ]);
+    expect(lines).toEqual(['0/? | reading the issues', '5/5 | writing the report']);
   });
 });
 
@@ -92,7 +89,36 @@ describe('on a terminal', () => {
     view.stop();
     expect(written()).toContain('░░░░░');
     const last = written().slice(written().lastIndexOf('░') + 1);
-    expect(last).toMatch(/█+ 5\/5 \| 3 succeeded, 1 failed \| 1 skipped\s*$/);
+    expect(last).toMatch(/█+ 5\/5 \| 1 failed \| 1 skipped \| 3 succeeded\s*$/);
+  });
+
+  /** The last state of a bar in which so many of 10,000 are done after 10 s. */
+  function lastState(columns: number, counts: { succeeded: number; failed: number; skipped: number }): string {
+    const { stream, written } = fakeTerminal(columns);
+    let nowMs = 0;
+    const terminal = { barStream: stream, err: () => {} };
+    const view = createProgressView({ terminal, nowMs: () => nowMs, issues: 10_000 });
+    const { progress } = statusAfter(0);
+    view.update({ progress: { ...progress, total: 10_000, done: 0 }, phase: 'analyzing' });
+    nowMs = 10_000;
+    const done = counts.succeeded + counts.failed + counts.skipped;
+    view.update({ progress: { ...progress, ...counts, total: 10_000, done }, phase: 'analyzing' });
+    view.stop();
+    // Nothing was done in any state before.
+    return written().slice(written().indexOf('█')).trimEnd();
+  }
+
+  it('leaves the bar at least 20 of 80 columns, with the figures whole beside it', () => {
+    const last = lastState(80, { succeeded: 2_500, failed: 0, skipped: 0 });
+    expect(last).toBe('█████░░░░░░░░░░░░░░░ 2,500/10,000 | 15,000/min | ETA 30.0 s | 2,500 succeeded');
+    expect(last.length).toBeLessThanOrEqual(80);
+  });
+
+  it('drops the figures that do not fit, the least important first, and cuts none', () => {
+    const counts = { succeeded: 2_490, failed: 7, skipped: 3 };
+    expect(lastState(80, counts)).toMatch(/ETA 30\.0 s \| 7 failed\s*$/);
+    expect(lastState(120, counts)).toMatch(/7 failed \| 3 skipped \| 2,490 succeeded\s*$/);
+    expect(lastState(30, counts)).toMatch(/░ 2,500\/10/);
   });
 
   it('shows the cursor again', () => {
@@ -114,6 +140,6 @@ describe('on a terminal', () => {
     again.note('no answer');
     again.note('');
     again.stop();
-    expect(written()).toMatch(/2\/5 \| 2 succeeded, 0 failed\s*$/);
+    expect(written()).toMatch(/2\/5 \| 2 succeeded\s*$/);
   });
 });

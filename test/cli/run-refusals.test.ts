@@ -5,6 +5,8 @@ import { useRunCommand } from '../helpers/run-harness.ts';
 
 const { csv, fakeApp, run } = useRunCommand();
 
+const KEY = '1 to 200 printable ASCII characters, no space at either end';
+
 describe('refusals', () => {
   it.each([
     ['--limit', 'abc', 'an integer from 1 to 1000000'],
@@ -13,12 +15,29 @@ describe('refusals', () => {
     ['--batch-size', '1.5', 'an integer from 1 to 100'],
     ['--batch-size', '-1', 'an integer from 1 to 100'],
     ['--analysis', 'poetry', 'triage'],
+    ['--idempotency-key', 'ключ', KEY],
+    ['--idempotency-key', 'naïve', KEY],
+    ['--idempotency-key', '', KEY],
+    ['--idempotency-key', ' lead', KEY],
+    ['--idempotency-key', 'k'.repeat(201), KEY],
     ['--url', 'somewhere', 'an http(s) URL such as http://127.0.0.1:7071'],
     ['--url', 'ftp://host', 'an http(s) URL such as http://127.0.0.1:7071'],
   ])('names flag, value and range for %s %s', async (flag, value, allowed) => {
     const cli = createCliHarness();
     expect(await cli.run('run', '--file', csv(), `${flag}=${value}`)).toBe(2);
     expect(cli.err).toEqual([`error: ${flag} is "${value}"; allowed: ${allowed}`]);
+  });
+
+  it('takes an idempotency key of 200 characters, spaces among them', async () => {
+    const key = `a ${'~'.repeat(197)}!`;
+    const app = await fakeApp();
+    expect((await run(app, ['--idempotency-key', key])).exitCode).toBe(0);
+    expect(app.seen('POST', '/api/runs').at(-1)?.headers['idempotency-key']).toBe(key);
+  });
+
+  it('shows an idempotency key of two lines in one', async () => {
+    const { exitCode, err } = await run(await fakeApp(), ['--idempotency-key', 'a\nb']);
+    expect([exitCode, err]).toEqual([2, [`error: --idempotency-key is "a\\nb"; allowed: ${KEY}`]]);
   });
 
   it('looks at the folder for results before anything is sent', async () => {

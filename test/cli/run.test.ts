@@ -192,8 +192,14 @@ describe('asking before the real service is called', () => {
 
   it('does not ask with --yes, nor for a simulator', async () => {
     const confirm = () => Promise.reject(new Error('asked'));
-    expect((await run(await fakeApp(REAL), ['--yes'])).exitCode).toBe(0);
-    expect((await run(await fakeApp(), [], { confirm })).exitCode).toBe(0);
+    const agreed = await run(await fakeApp(REAL), ['--yes'], { confirm });
+    expect(agreed.exitCode).toBe(0);
+    expect(agreed.err[0]).toMatch(
+      /^This calls the real service .* 3 calls, .*2,345 prompt.* tokens, about \$0\.0123\.$/,
+    );
+    const simulated = await run(await fakeApp(), [], { confirm });
+    expect(simulated.exitCode).toBe(0);
+    expect(simulated.err.join()).not.toContain('real service');
   });
 
   it('takes Ctrl-C at the question for what it is', async () => {
@@ -219,6 +225,21 @@ describe('Ctrl-C while the run is under way', () => {
       `Run run-1 goes on without you. Look at it with: npm run fanfold -- status run-1 --url ${app.url}`,
     );
   });
+});
+
+it('ends with one line, not a stack, when the app goes away for good', async () => {
+  const app = await fakeApp({ polls: 1_000 });
+  const { exitCode, err, waits } = await run(app, [], {
+    onWait: async () => {
+      if (app.seen('GET', '/api/runs/run-1').length === 3) await app.close();
+    },
+  });
+  expect(exitCode).toBe(1);
+  expect(err.slice(-2)).toEqual([
+    expect.stringMatching(/^2\/3 /),
+    `error: no app answers at ${app.url} (ECONNREFUSED, for a minute); start one with "npm start", or name another with --url`,
+  ]);
+  expect(waits.reduce((sum, wait) => sum + wait, 0)).toBeGreaterThan(60_000);
 });
 
 it('leaves no half results when they break off, and brings them at the next try', async () => {

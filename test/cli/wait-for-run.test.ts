@@ -58,7 +58,7 @@ describe('waitForRun', () => {
   it('tolerates an app that restarts, says so, and takes it back', async () => {
     const { end, notes } = await waitOn([RUNNING, 'silent', 'silent', RUNNING, DONE]);
     expect(end).toBe(DONE);
-    const note = 'the app does not answer (ECONNREFUSED); trying on for a minute ...';
+    const note = 'the app does not answer (ECONNREFUSED); trying on ...';
     expect(notes).toEqual(['', note, note, '', '']);
   });
 

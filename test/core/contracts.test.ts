@@ -27,7 +27,7 @@ const streamInput: StreamInput = {
 const analyzeInput = {
   runId: 'run-1',
   unit: 0,
-  plan: { analysis: 'triage', deployment: 'gpt-4o-mini', concurrency: 10, requestTimeoutMs: 60_000 },
+  plan: { analysis: 'triage', deployment: 'gpt-4o-mini', concurrency: 10, requestTimeoutMs: 60_000, ledgerShards: 1 },
 };
 
 test('each durable function is registered under its own key', () => {
@@ -55,6 +55,11 @@ describe('what crosses a boundary', () => {
 
   test('to an activity is no more of the plan than it needs', () => {
     expect(AnalyzeInputSchema.parse({ ...analyzeInput, plan: plan() })).toEqual(analyzeInput);
+  });
+
+  test('to an activity is the number of tables, without which it cannot find the ledger', () => {
+    const { ledgerShards: _, ...shardless } = analyzeInput.plan;
+    expect(AnalyzeInputSchema.safeParse({ ...analyzeInput, plan: shardless }).success).toBe(false);
   });
 
   test('from an activity is settled or deferred, and nothing else', () => {

@@ -14,7 +14,7 @@ test('each code has its handling and says whether it may have been billed', () =
     ['timeout', 'retry', true],
     ['connection_lost', 'retry', true],
     ['connection_failed', 'retry', false],
-    ['service_error', 'retry', false],
+    ['service_error', 'retry', true],
     ['rate_limited', 'defer', false],
     ['claimed_elsewhere', 'defer', false],
     ['unauthorized', 'stop', false],

@@ -253,8 +253,16 @@ describe('createCoalescer', () => {
     coalescer.add(issue({ id: 'A' }), 'f1');
     expect(() => coalescer.add(issue({ id: 'A' }), 'f2')).toThrow(InvalidInputError);
     expect(() => coalescer.add(issue({ id: 'B' }), 'f1')).toThrow(
-      'issues.4.id is "B"; allowed: one content for each id, but rows 2 and 5 differ',
+      'issues.4.id is "B"; allowed: one content for each id (a row without one has its number), but rows 2 and 5 differ',
     );
+  });
+
+  test('an id refused for its other content is known by its first row still', () => {
+    const coalescer = createCoalescer();
+    coalescer.add(issue({ id: '2' }), 'f1');
+    for (const row of [2, 3]) {
+      expect(() => coalescer.add(issue({ id: '2' }), 'f2')).toThrow(`but rows 1 and ${row} differ`);
+    }
   });
 
   test('counts add up, and sameAs is the first earlier issue of equal content', () => {

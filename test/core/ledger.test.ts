@@ -38,7 +38,16 @@ describe('decide', () => {
 
   test('takes over the claim of a worker that is gone, before it has run out', () => {
     const decision = decide(claimed(NOW_MS + 60_000), { ...context, isGone: id => id === 'w1' });
-    expect(decision).toEqual({ action: 'claim', facts: ledgerFacts({ failedAttempts: 1, possiblyPaidTwice: true }) });
+    expect(decision).toEqual({
+      action: 'claim',
+      facts: ledgerFacts({ failedAttempts: 1, possiblyPaidTwice: true, calls: 2 }),
+    });
+  });
+
+  test('counts the call of each lost worker, and of no other end', () => {
+    const lost = decide(claimed(0, { calls: 3 }), context);
+    expect(lost).toMatchObject({ action: 'claim', facts: { calls: 4 } });
+    expect(decide(unknown(0), context)).toMatchObject({ action: 'claim', facts: { calls: 1 } });
   });
 
   test('a call that was surely not billed is not paid twice', () => {
@@ -58,7 +67,7 @@ describe('decide', () => {
 
   test('gives up on an issue that lost its worker too often', () => {
     expect(decide(claimed(0, { failedAttempts: 3 }), context).action).toBe('claim');
-    const facts = ledgerFacts({ failedAttempts: 5 });
+    const facts = ledgerFacts({ failedAttempts: 5, calls: 2 });
     expect(decide(claimed(0, { failedAttempts: 4 }), context)).toEqual({
       action: 'give_up',
       code: 'worker_lost',
@@ -127,17 +136,17 @@ describe('decide, over all rows', () => {
     );
   });
 
-  test('possiblyPaidTwice: never taken back; set by calling again after a maybe billed call, not by giving up', () => {
+  test('keeps the facts: a lost worker adds its call; calling again after a maybe billed call may pay twice', () => {
     fc.assert(
       fc.property(unsettledRows, contexts, (row, anyContext) => {
         const decision = decide(row, anyContext);
         fc.pre(decision.action === 'claim' || decision.action === 'give_up');
         const callsAgain = decision.action === 'claim' && row.state !== 'released';
-        const { calls, usage, costUsd } = row;
+        const { usage, costUsd } = row;
         expect(decision.facts).toEqual({
           failedAttempts: failuresOf(row),
           possiblyPaidTwice: row.possiblyPaidTwice || callsAgain,
-          calls,
+          calls: row.calls + (row.state === 'claimed' ? 1 : 0),
           usage,
           costUsd,
         });

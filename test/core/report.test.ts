@@ -33,8 +33,10 @@ describe('endOf', () => {
     ['attempts that failed, stream died', timedOut, 'died', 'failed', 'stream_failed'],
     ['put back until the deadline', limited, 'deadline', 'not_started', 'deadline'],
     ['put back, yet drained', limited, 'drained', 'failed', 'activity_failed'],
-    ['claimed until the deadline', claimed, 'deadline', 'not_started', 'deadline'],
+    ['claimed until the deadline', claimed, 'deadline', 'failed', 'activity_failed'],
+    ['claimed until the fatal error', claimed, 'fatal', 'failed', 'activity_failed'],
     ['claimed, yet drained', claimed, 'drained', 'failed', 'activity_failed'],
+    ['claimed, stream died', claimed, 'died', 'failed', 'stream_failed'],
   ])('%s', (_, row, kind, outcome, code) => {
     expect(endOf(row, { kind, code: null })).toEqual({ outcome, code });
   });
@@ -67,6 +69,7 @@ describe('the report of a run', () => {
       attempt: 1,
       analysis: 'triage',
       status: 'completed',
+      error: null,
       startedAt: '2026-01-01T12:00:00.000Z',
       endedAt: '2026-01-01T12:01:30.000Z',
       durationMs: 90_000,
@@ -77,6 +80,7 @@ describe('the report of a run', () => {
       notStarted: 2,
       cached: 1,
       coalesced: 1,
+      batches: 1,
       deferrals: 0,
       calls: 2,
       possiblyPaidTwice: 1,
@@ -107,15 +111,17 @@ describe('the report of a run', () => {
     });
   });
 
-  test('takes the deferrals from the streams', () => {
+  test('takes deferrals and batches from the streams', () => {
     const layout = { units: 0, batchSize: 20, streams: 0 };
-    expect(built([], reportInput({ loaded: { layout, ends: [], deferrals: 12 } })).summary.deferrals).toBe(12);
+    const { summary } = built([], reportInput({ loaded: { layout, ends: [], deferrals: 12, batches: 4 } }));
+    expect(summary).toMatchObject({ deferrals: 12, batches: 4, error: null });
   });
 
-  test('of a run whose issues could not be read is failed and empty', () => {
-    const { summary, report } = built([], reportInput({ loaded: null }));
-    expect(summary).toMatchObject({ status: 'failed', total: 0, deferrals: 0, costUsd: 0 });
-    expect(report).toMatchObject({ latencyMs: null, table: { counts: {} }, errors: [] });
+  test('of a run whose issues could not be read is failed and empty, and says why', () => {
+    const { summary, report } = built([], reportInput({ failure: 'row 3 has no title', loaded: null }));
+    const figures = { total: 0, batches: 0, deferrals: 0, costUsd: 0 };
+    expect(summary).toMatchObject({ status: 'failed', error: 'row 3 has no title', ...figures });
+    expect(report).toMatchObject({ error: 'row 3 has no title', latencyMs: null, table: { counts: {} }, errors: [] });
   });
 
   test('costs nobody knows what, once one issue does', () => {

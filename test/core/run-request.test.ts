@@ -81,6 +81,7 @@ describe('planOf', () => {
       batchDelayMs: 1_000,
       requestTimeoutMs: 120_000,
       deadlineMs: null,
+      ledgerShards: 1,
     });
   });
 
@@ -103,14 +104,38 @@ describe('planOf', () => {
       batchDelayMs: 0,
       requestTimeoutMs: 8_000,
       deadlineMs: 9_000,
+      ledgerShards: 1,
     });
   });
 
   test('for the scope "run", has as many streams as calls, one issue each, no pause', () => {
-    const given = { concurrencyScope: 'run', concurrency: 8, batchSize: 50, streams: 2 };
-    const plan = planOf(request(given), settings());
+    const given = { concurrencyScope: 'run', concurrency: 8 };
+    const plan = planOf(request(given), settings({ batchSize: 50, streams: 2 }));
     expect(plan).toMatchObject({ concurrency: 8, batchSize: 1, streams: 8, batchDelayMs: 0 });
     expect(planOf(request({ ...given, batchDelayMs: 70 }), settings()).batchDelayMs).toBe(70);
+  });
+
+  test.each([
+    ['batchSize', 50],
+    ['batchSize', 1],
+    ['streams', 2],
+  ])('for the scope "run", refuses a %s of %i, which it would not use', (field, value) => {
+    expect(() => planOf(request({ concurrencyScope: 'run', [field]: value }), settings())).toThrow(
+      new InvalidInputError([
+        {
+          field,
+          value: String(value),
+          allowed: 'no value beside "concurrencyScope": "run", which draws one issue at a time by one stream a call',
+        },
+      ]),
+    );
+    expect(planOf(request({ concurrencyScope: 'process', [field]: value }), settings())).toMatchObject({
+      [field]: value,
+    });
+  });
+
+  test('freezes the number of tables that the settings have at its start', () => {
+    expect(planOf(request(), settings({ tableShards: 4 })).ledgerShards).toBe(4);
   });
 
   test('takes a concurrency up to the ceiling of the host', () => {

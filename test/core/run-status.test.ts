@@ -1,11 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import { NO_PROGRESS } from '../../src/core/progress.ts';
-import { type InstanceView, isUnderWay, runStatusOf, StreamStatusSchema } from '../../src/core/run-status.ts';
+import {
+  type InstanceView,
+  isUnderWay,
+  runStatusOf as runStatusAt,
+  StreamStatusSchema,
+} from '../../src/core/run-status.ts';
 import { FRESH_STREAM } from '../../src/core/stream-state.ts';
 import { NOON_MS, summary } from '../helpers/factories.ts';
 
 const ROW = { runId: 'run-1', analysis: 'triage', deployment: 'gpt-4o-mini', createdAtMs: NOON_MS, summary: null };
 const ANALYZING = { phase: 'analyzing', total: 120, units: 100, streams: 2 };
+
+/** The status a minute after the start. */
+function runStatusOf(row: Parameters<typeof runStatusAt>[0], root: InstanceView, streams: readonly InstanceView[]) {
+  return runStatusAt(row, root, streams, NOON_MS + 60_000);
+}
 
 function root(runtimeStatus: string, customStatus: unknown = ANALYZING, output: unknown = null): InstanceView {
   return { runtimeStatus, customStatus, output };
@@ -29,6 +39,18 @@ describe('runStatusOf', () => {
       summary: null,
       error: null,
     });
+  });
+
+  test('without a root five minutes later: failed, and says how to start it again', () => {
+    expect(runStatusAt(ROW, null, [], NOON_MS + 300_000).status).toBe('starting');
+    const { status, phase, error } = runStatusAt(ROW, null, [], NOON_MS + 300_001);
+    expect({ status, phase }).toEqual({ status: 'failed', phase: null });
+    expect(error).toBe(
+      'There is no orchestration of this run: its start was interrupted, or its history was purged before its end. ' +
+        'The same request with the same id or Idempotency-Key starts it again.',
+    );
+    expect(runStatusAt({ ...ROW, summary: summary() }, null, [], NOON_MS + 300_001).status).toBe('completed');
+    expect(runStatusAt(ROW, root('Running'), [], NOON_MS + 300_001).status).toBe('running');
   });
 
   test('while it runs: adds up the streams', () => {
@@ -71,6 +93,7 @@ describe('runStatusOf', () => {
 
   const ended = {
     ...NO_PROGRESS,
+    batches: 2,
     succeeded: 1,
     failed: 1,
     calls: 2,
@@ -97,12 +120,21 @@ describe('runStatusOf', () => {
     const why = "Orchestrator function 'processIssues' failed: no such blob";
     const failed = root('Failed', { ...ANALYZING, phase: 'loading' }, why);
     expect(runStatusOf(ROW, failed, [])).toMatchObject({ status: 'failed', summary: null, error: why });
-    const reported = summary({ status: 'failed', total: 0, succeeded: 0, failed: 0, notStarted: 0 });
-    expect(runStatusOf({ ...ROW, summary: reported }, failed, [])).toMatchObject({ status: 'failed', error: why });
-    expect(runStatusOf({ ...ROW, summary: reported }, root('Running'), [])).toMatchObject({
+    const reported = summary({
       status: 'failed',
-      error: null,
+      error: 'no such blob',
+      total: 0,
+      succeeded: 0,
+      failed: 0,
+      notStarted: 0,
     });
+    expect(runStatusOf({ ...ROW, summary: reported }, null, [])).toMatchObject({
+      status: 'failed',
+      error: 'no such blob',
+    });
+    expect(runStatusOf({ ...ROW, summary: reported }, failed, [])).toMatchObject({ error: 'no such blob' });
+    expect(runStatusOf({ ...ROW, summary: { ...reported, error: null } }, failed, [])).toMatchObject({ error: why });
+    expect(runStatusOf(ROW, root('Failed', ANALYZING, { not: 'text' }), [])).toMatchObject({ error: null });
   });
 
   test('a terminated run keeps what its streams had done, and its reason is no error', () => {

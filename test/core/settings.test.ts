@@ -1,7 +1,15 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/core/problems.ts';
-import { BOUNDS, CEILING_VARIABLE, parseSettings, SETTINGS, settingsWarnings } from '../../src/core/settings.ts';
+import {
+  BOUNDS,
+  CEILING_VARIABLE,
+  parseSettings,
+  SETTINGS,
+  type Settings,
+  settingsWarnings,
+} from '../../src/core/settings.ts';
 import { settings } from '../helpers/factories.ts';
 
 const LEAST = {
@@ -164,17 +172,48 @@ describe('settingsWarnings', () => {
   });
 
   test('warns of a ceiling above the number', () => {
-    expect(settingsWarnings(settings({ ceiling: 12 }))).toEqual([
+    expect(settingsWarnings(settings({ ceiling: 12, maxConnectionsPerHost: 12 }))).toEqual([
       `the host may run 12 activities at one time (${CEILING_VARIABLE}), but MAX_CONCURRENT_AI_CALLS is 10: ` +
         'activities beyond it wait for a permit',
     ]);
   });
 
-  test('warns of more calls than connections', () => {
-    expect(settingsWarnings(settings({ concurrency: 15, ceiling: 15 }))).toEqual([
-      'only 10 connections to the service (AZURE_OPENAI_MAX_CONNECTIONS, AZURE_OPENAI_MAX_CONNECTIONS_PER_HOST): ' +
-        'calls beyond them wait, and their wait counts as part of their timeout',
+  const fewConnections = (connections: number) =>
+    `only ${connections} connections to the service (AZURE_OPENAI_MAX_CONNECTIONS, ` +
+    'AZURE_OPENAI_MAX_CONNECTIONS_PER_HOST): calls beyond them wait, and their wait counts as part of their timeout';
+
+  test.each([
+    { maxConnections: 20, maxConnectionsPerHost: 10, ceiling: 11, connections: 10 },
+    { maxConnections: 8, maxConnectionsPerHost: 10, ceiling: 9, connections: 8 },
+  ])('warns of a ceiling of $ceiling above $connections connections', ({ ceiling, connections, ...limits }) => {
+    const fitting = settings({ ...limits, concurrency: connections, ceiling: connections });
+    expect(settingsWarnings(fitting)).toEqual([]);
+    const all = { ...limits, concurrency: ceiling, ceiling };
+    expect(settingsWarnings(settings(all))).toEqual([fewConnections(connections)]);
+  });
+
+  test('warns of a ceiling above the connections even if the number is not: a request may ask for the ceiling', () => {
+    expect(settingsWarnings(settings({ concurrency: 5, ceiling: 11 }))).toContain(fewConnections(10));
+    expect(settingsWarnings(settings({ concurrency: 11, ceiling: 10 }))).not.toContain(fewConnections(10));
+  });
+
+  test('warns of permits and calls that take longer than the host lets an activity run', () => {
+    const wide = { ceiling: 60, maxConnections: 60, maxConnectionsPerHost: 60 };
+    const timeoutWarnings = (changes: Partial<Settings>) =>
+      settingsWarnings(settings({ ...wide, ...changes })).filter(text => text.includes('functionTimeout'));
+    expect(timeoutWarnings({ concurrency: 10, requestTimeoutSeconds: 101 })).toEqual([
+      'an activity may wait 5 times for a permit and make 2 calls of 101 s ' +
+        '(AZURE_OPENAI_REQUEST_TIMEOUT), but functionTimeout ends it after 1200 s',
     ]);
+    expect(timeoutWarnings({ concurrency: 10, requestTimeoutSeconds: 100 })).toEqual([]);
+    expect(timeoutWarnings({ concurrency: 12, requestTimeoutSeconds: 101 })).toEqual([]);
+    expect(timeoutWarnings({ concurrency: 11, requestTimeoutSeconds: 101 })).toHaveLength(1);
+    expect(timeoutWarnings({ concurrency: 200, requestTimeoutSeconds: 600 })).toEqual([]);
+  });
+
+  test('knows the functionTimeout of host.json', () => {
+    const host = JSON.parse(readFileSync(new URL('../../host.json', import.meta.url), 'utf8'));
+    expect(host.functionTimeout).toBe('00:20:00');
   });
 
   test('warns where requests must name a deployment', () => {

@@ -12,6 +12,7 @@ import { createMemoryLedger } from './memory-stores.ts';
 /** The place in the input of the one issue of the bench. */
 export const PLACE = 4;
 
+type Store = ReturnType<Parameters<typeof createAnalyzeIssue>[0]['ledger']>;
 type Services = Parameters<typeof createAnalyzeIssue>[0];
 
 /** `analyzeIssue` over a ledger in memory, in a process of its own, from noon on. */
@@ -23,13 +24,20 @@ export function createAnalyzeBench() {
   /** An activity for the one issue, and what its model was asked. */
   function activity(
     script: readonly [Completion | Error, ...(Completion | Error)[]],
-    changes: Partial<Services> & { unit?: Partial<Unit> } = {},
+    changes: Partial<Omit<Services, 'ledger'>> & { unit?: Partial<Unit>; ledger?: Store } = {},
   ) {
     const model = scriptedModel(...script);
     const pages = { unit: async () => ({ index: PLACE, issue: issue(), copies: 0, ...changes.unit }) };
-    const handler = createAnalyzeIssue({ ledger, pages, model, permits: createPermits(), worker, waiting, ...changes });
-    const { analysis, deployment, concurrency, requestTimeoutMs } = plan();
-    const input = { runId: 'run', unit: 3, plan: { analysis, deployment, concurrency, requestTimeoutMs } };
+    const handler = createAnalyzeIssue({
+      pages,
+      model,
+      permits: createPermits(),
+      worker,
+      waiting,
+      ...changes,
+      ledger: () => changes.ledger ?? ledger,
+    });
+    const input = { runId: 'run', unit: 3, plan: plan() };
     return { run: () => runActivity<AnalyzeOutput>(handler, input), requests: model.requests };
   }
 

@@ -17,6 +17,7 @@ export function plan(changes: Partial<RunPlan> = {}): RunPlan {
     batchDelayMs: 1_000,
     requestTimeoutMs: 60_000,
     deadlineMs: null,
+    ledgerShards: 1,
     ...changes,
   };
 }
@@ -132,10 +133,12 @@ export function reportInput(changes: Partial<ReportInput> = {}): ReportInput {
     plan: plan(),
     startedAtMs: NOON_MS,
     endedAtMs: NOON_MS + 90_000,
+    failure: null,
     loaded: {
       layout: { units: 1, batchSize: 20, streams: 1 },
       ends: [{ kind: 'drained', code: null }],
       deferrals: 0,
+      batches: 1,
     },
     ...changes,
   };
@@ -148,6 +151,7 @@ export function summary(changes: Partial<RunSummary> = {}): RunSummary {
     attempt: 1,
     analysis: 'triage',
     status: 'completed',
+    error: null,
     startedAt: '2026-01-01T12:00:00.000Z',
     endedAt: '2026-01-01T12:01:30.000Z',
     durationMs: 90_000,
@@ -158,6 +162,7 @@ export function summary(changes: Partial<RunSummary> = {}): RunSummary {
     notStarted: 1,
     cached: 0,
     coalesced: 0,
+    batches: 2,
     deferrals: 0,
     calls: 2,
     possiblyPaidTwice: 0,

@@ -65,16 +65,19 @@ export function statusOf(
 ): RunStatus {
   const row = { runId, analysis: 'triage', deployment: 'gpt-4o-mini', createdAtMs: NOON_MS };
   const { report } = { report: reportOf(lines, runId) };
-  if (end === 'completed') return runStatusOf({ ...row, summary: report }, null, []);
+  if (end === 'completed') return runStatusOf({ ...row, summary: report }, null, [], NOON_MS);
   const runtimeStatus = end === undefined ? 'Running' : end === 'failed' ? 'Failed' : 'Terminated';
   const { succeeded, failed, skipped, cached, coalesced, calls, tokens, costUsd } = reportOf(lines.slice(0, done));
   const { totalTokens: _, ...usage } = tokens;
   const progress = { succeeded, failed, skipped, cached, coalesced, calls, usage, costUsd, deferrals: 0, batches: 1 };
   const root = { phase: 'analyzing', total: lines.length, units: lines.length, streams: 1 };
   const output = end === 'failed' ? 'the issues could not be stored' : null;
-  return runStatusOf({ ...row, summary: null }, { runtimeStatus, customStatus: root, output }, [
-    { runtimeStatus, customStatus: { progress, resumeAtMs: 0, stopped: null }, output: null },
-  ]);
+  return runStatusOf(
+    { ...row, summary: null },
+    { runtimeStatus, customStatus: root, output },
+    [{ runtimeStatus, customStatus: { progress, resumeAtMs: 0, stopped: null }, output: null }],
+    NOON_MS,
+  );
 }
 
 const DEFAULT_PLAN: PlanReply = {

@@ -80,6 +80,24 @@ describe('POST /api/runs refuses', () => {
     await expectNothingStarted();
   });
 
+  it.each(['1', '', 'yes'])('?plan=%s, which would start a run in place of a plan', async plan => {
+    const reply = await app.call('POST', `/runs?plan=${plan}`, JSON.stringify({ source: { issues } }), json);
+    expectProblem(reply, 400, 'plan', JSON.stringify(plan), /^one of: true, false$/);
+    await expectNothingStarted();
+  });
+
+  it('a size of batches where the scope decides it', async () => {
+    const body = { batchSize: 10, concurrencyScope: 'run', source: { issues } };
+    expectProblem(
+      await app.call('POST', '/runs', JSON.stringify(body), json),
+      400,
+      'batchSize',
+      '10',
+      /one issue at a time/,
+    );
+    await expectNothingStarted();
+  });
+
   it('no body', async () => expectProblem(await app.call('POST', '/runs', null, json), 400, 'body', 'empty', /a body/));
 
   it('what is not JSON', async () =>

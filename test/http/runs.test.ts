@@ -43,7 +43,7 @@ describe('a repeated start', () => {
 
 describe('the status of a run', () => {
   it('is 202 with Location and Retry-After while under way, 200 at the end, for a poller without a key too', async () => {
-    const { status, headers, json } = await app.call('POST', '/runs', { source: { issues: someIssues(40) } });
+    const { status, headers, json } = await app.call('POST', '/runs', { source: { issues: someIssues(120) } });
     expect(status).toBe(202);
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
     const location = headers.get('location') ?? '';
@@ -61,8 +61,8 @@ describe('the status of a run', () => {
     expect(late.status).toBe(200);
     expect(late.json).toMatchObject({
       status: 'completed',
-      progress: { total: 40, done: 40 },
-      summary: { succeeded: 40 },
+      progress: { total: 120, done: 120 },
+      summary: { succeeded: 120 },
     });
     for (const link of [late.json.links.results, late.json.links.report])
       expect((await app.call('GET', link)).status).toBe(200);
