@@ -15,15 +15,19 @@ export interface ReportLook {
 
 /**
  * A report as people want to read it: what came out first, then what it took, then what went wrong and what to do about it.
+ * Where that stopped the run, or left nothing else to tell, it comes first.
  *
  * @returns lines joined by line breaks, without one at the end
  */
 export function reportView(report: Report, { isSimulated, paint = plain }: ReportLook): string {
+  const errors = errorList(report, paint);
+  const isInVain = report.notStarted > 0 || report.succeeded === 0;
   const parts = [
     headline(report, paint),
+    isInVain ? errors : '',
     answerTable(report, paint),
     figures(report, isSimulated),
-    errorList(report, paint),
+    isInVain ? '' : errors,
   ];
   return parts.filter(part => part !== '').join('\n\n');
 }
@@ -91,6 +95,7 @@ function figures(report: Report, isSimulated: boolean | null): string {
     deferrals,
     tokens,
     possiblyPaidTwice,
+    shortened,
   } = report;
   const done = total - notStarted;
   const lines: (readonly [name: string, value: string])[] = [];
@@ -113,6 +118,9 @@ function figures(report: Report, isSimulated: boolean | null): string {
   const prompt = `${countText(promptTokens)} prompt (${countText(cachedTokens)} of them cached)`;
   lines.push(['Tokens', `${prompt} + ${countText(completionTokens)} completion = ${countText(totalTokens)}`]);
   lines.push(['Cost', costText(report, isSimulated)]);
+  if (shortened > 0) {
+    lines.push(['Shortened', `${countOf(shortened, 'issue')}: too long to be sent whole; beginning and end were read`]);
+  }
   if (possiblyPaidTwice > 0) {
     lines.push([
       'Perhaps paid twice',

@@ -105,9 +105,11 @@ async function finish(
   return isWhole(status) ? 0 : 1;
 }
 
-/** Whether each issue was analysed, with good or bad success: then the command has done what it was asked. */
+/** Whether each issue was analysed, and not all in vain: then the command has done what it was asked. */
 export function isWhole({ status, summary }: RunStatus): boolean {
-  return status === 'completed' && summary?.notStarted === 0;
+  if (status !== 'completed' || summary === null) return false;
+  const { notStarted, failed, succeeded } = summary;
+  return notStarted === 0 && (succeeded > 0 || failed === 0);
 }
 
 /** Why there is nothing to show. */

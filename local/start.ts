@@ -65,7 +65,11 @@ export async function startLocalEnvironment(options: LocalOptions): Promise<Loca
   if (port !== 0 && !(await isPortFree(port)))
     throw new LocalError(`port ${port} is taken by another program; choose another with --port`);
   const folder = resolve(options.folder);
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true }).catch(error => {
+    throw new LocalError(
+      `--folder is "${options.folder}"; allowed: a folder that is there or can be made (${error.code})`,
+    );
+  });
   const stateFile = join(folder, 'state.db');
   const appFolder = await ensureAppBuilt(log);
 

@@ -1,6 +1,6 @@
 import { copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 import manifest from '../package.json' with { type: 'json' };
 
 const root = resolve(import.meta.dirname, '..');
@@ -40,6 +40,7 @@ export async function buildApp(folder = APP_FOLDER): Promise<{ folder: string; b
   const { name, version, description, license } = manifest;
   const appManifest = { name, version, description, license, main: 'index.cjs' };
   await writeFile(join(draft, 'package.json'), `${JSON.stringify(appManifest, null, 2)}\n`);
+  await stop();
   const { size } = await stat(bundle);
   await replaceFolder(folder, draft);
   return { folder, bytes: size, durationMs: Math.round(performance.now() - startedMs) };

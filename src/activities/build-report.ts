@@ -1,9 +1,9 @@
 import { analysisNamed } from '../core/analyses.ts';
-import type { Analysis } from '../core/analysis.ts';
+import { type Analysis, isShortened } from '../core/analysis.ts';
 import { type Layout, streamOfUnit } from '../core/batch-plan.ts';
 import { CONTRACTS, type ReportInput, type StreamEnd } from '../core/contracts.ts';
 import { type LedgerRow, NO_FACTS } from '../core/ledger.ts';
-import { createReportBuilder, endOf, type ResultLine } from '../core/report.ts';
+import { createReportBuilder, endOf, type Report, type ResultLine } from '../core/report.ts';
 import { NO_USAGE } from '../core/usage.ts';
 import type { IssuePages } from '../services/issue-pages.ts';
 import type { PlacedIssue } from '../services/issue-source.ts';
@@ -22,7 +22,7 @@ interface Services {
 
 /** Folds issues and ledger of a run into results and report, and puts the figures into the run's row. */
 export function createBuildReport({ pages, ledger, results, runs }: Services) {
-  return defineActivity(CONTRACTS.buildReport, async input => {
+  return defineActivity(CONTRACTS.buildReport, async (input, log) => {
     const analysis = analysisNamed(input.plan.analysis);
     const builder = createReportBuilder(input, analysis.table);
     const writer = results.openWriter(input.runId, answerFields(analysis));
@@ -34,8 +34,16 @@ export function createBuildReport({ pages, ledger, results, runs }: Services) {
     const { summary, report } = builder.build();
     await results.writeReport(input.runId, report);
     await runs.finish(input.runId, summary);
+    log(endLine(report));
     return summary;
   });
+}
+
+/** Codes and counts; no text of an issue is logged. */
+function endLine({ runId, status, total, succeeded, failed, skipped, notStarted, errors }: Report): string {
+  const causes = errors.map(({ code, count }) => `${code} ${count}`).join(', ');
+  const counts = `${total} issues, ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notStarted} not started`;
+  return `run ${runId} is ${status}: ${counts}${causes && ` (${causes})`}`;
 }
 
 function answerFields(analysis: Analysis): string[] {
@@ -65,11 +73,12 @@ function endOfUnit(layout: Layout, ends: readonly StreamEnd[], unit: number): St
   return ends[streamOfUnit(layout, unit)] ?? { kind: 'died', code: null };
 }
 
-function ownLine({ index, issue: { id, title } }: PlacedIssue, row: LedgerRow | null, end: StreamEnd): ResultLine {
+function ownLine({ index, issue }: PlacedIssue, row: LedgerRow | null, end: StreamEnd): ResultLine {
   const { failedAttempts, possiblyPaidTwice, calls, usage, costUsd } = row ?? NO_FACTS;
   const { answer = null, latencyMs = null } = row?.state === 'settled' ? row : {};
-  const facts = { answer, latencyMs, calls, failedAttempts, usage, costUsd, possiblyPaidTwice };
-  return { index, id, title, ...endOf(row, end), coalescedWith: null, cached: false, ...facts };
+  const shortened = row !== null && isShortened(issue);
+  const facts = { answer, latencyMs, calls, failedAttempts, usage, costUsd, possiblyPaidTwice, shortened };
+  return { index, id: issue.id, title: issue.title, ...endOf(row, end), coalescedWith: null, cached: false, ...facts };
 }
 
 function copiedLine(first: ResultLine, { index, issue: { id, title } }: PlacedIssue): ResultLine {

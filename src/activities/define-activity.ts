@@ -9,11 +9,11 @@ import { InvalidInputError } from '../core/problems.ts';
  */
 export function defineActivity<I, O>(
   contract: { readonly name: string; readonly input: z.ZodType<I>; readonly output: z.ZodType<O> },
-  work: (input: I) => Promise<O>,
+  work: (input: I, log: (line: string) => void) => Promise<O>,
 ): ActivityHandler {
   return async (input, context) => {
     try {
-      return contract.output.parse(await work(contract.input.parse(input)));
+      return contract.output.parse(await work(contract.input.parse(input), line => context.log(line)));
     } catch (error) {
       if (error instanceof ModelCallError) throw error;
       context.error(`${contract.name} failed`, error);

@@ -57,6 +57,11 @@ function issueText(issue: Issue): string {
 const HALF_AT_END = /[\uD800-\uDBFF]$/;
 const HALF_AT_START = /^[\uDC00-\uDFFF]/;
 
+/** Whether an issue is too long to be sent whole. */
+export function isShortened(issue: Issue): boolean {
+  return issueText(issue).length > MAX_ISSUE_CHARACTERS;
+}
+
 /** Keeps the beginning and the end of a text, since stack traces end with their cause; splits no surrogate pair. */
 function shortened(text: string, maxCharacters: number): string {
   if (text.length <= maxCharacters) return text;

@@ -149,6 +149,8 @@ export const RunSummarySchema = z.object({
   deferrals: z.int(),
   calls: z.int(),
   possiblyPaidTwice: z.int(),
+  /** Issues of which the model saw only the beginning and the end. */
+  shortened: z.int(),
   tokens: UsageSchema.extend({ totalTokens: z.int() }),
   costUsd: z.number().nullable(),
 });

@@ -53,7 +53,7 @@ export const FAILURES = {
     handling: 'stop',
     maybeBilled: false,
     advice:
-      'The key or token was refused: check AZURE_OPENAI_API_KEY, or the role "Cognitive Services OpenAI User" of the identity.',
+      'The key or token was refused, or there was none: check AZURE_OPENAI_API_KEY; without one, an identity is needed (az login, managed identity) with the role "Cognitive Services OpenAI User".',
   },
   forbidden: {
     handling: 'stop',

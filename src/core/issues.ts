@@ -94,6 +94,11 @@ function flattened(record: RawRecord): RawRecord {
   );
 }
 
+/** Whether a record has a field for the title or the description, whatever is in it. */
+export function hasTextField(record: RawRecord): boolean {
+  return flattened(record).some(([header]) => ['title', 'description'].includes(fieldOf(header) ?? ''));
+}
+
 /** Rich text nests by a dozen levels; deeper ones are no text. */
 const MAX_DEPTH = 50;
 

@@ -9,7 +9,7 @@ export type SettledOutcome = 'succeeded' | 'failed' | 'skipped';
  *
  * - `claimed`: a worker is about to call, or is calling, until `untilMs`
  * - `released`: the call surely was not billed
- * - `unknown`: it may have been billed (timeout, lost connection)
+ * - `unknown`: it may have been billed (timeout, lost connection, an error of the service)
  * - `settled`: final
  */
 export type LedgerRow = LedgerFacts &

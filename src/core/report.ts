@@ -26,6 +26,8 @@ export interface ResultLine {
   readonly usage: Usage;
   readonly costUsd: number | null;
   readonly possiblyPaidTwice: boolean;
+  /** Whether the model saw only the beginning and the end of the issue. */
+  readonly shortened: boolean;
 }
 
 /** Failures of one code. */
@@ -76,14 +78,17 @@ export function adviceFor(code: string): string {
 /**
  * The outcome of an issue by its ledger row, once its stream has ended.
  *
- * A row that is not settled is a failure if the stream had its turn with it, and not started if the stream stopped.
+ * A row that is not settled is a failure if the stream had its turn with it or a call may have been billed, and not
+ * started if the stream stopped before.
  *
  * @param row - null when no worker has come to the issue
  */
 export function endOf(row: LedgerRow | null, end: StreamEnd): { outcome: Outcome; code: string | null } {
   if (row?.state === 'settled') return { outcome: row.outcome, code: row.code };
   if (end.kind === 'died') return { outcome: 'failed', code: 'stream_failed' };
-  if (row !== null && 'code' in row && handlingOf(row.code) === 'retry') return { outcome: 'failed', code: row.code };
+  if (row?.state === 'unknown' || (row?.state === 'released' && handlingOf(row.code) === 'retry')) {
+    return { outcome: 'failed', code: row.code };
+  }
   if (row?.state === 'claimed' || end.kind === 'drained') return { outcome: 'failed', code: 'activity_failed' };
   return { outcome: 'not_started', code: end.kind };
 }
@@ -95,7 +100,7 @@ export function createReportBuilder(input: ReportInput, table: { rows: string; c
   const groups = createErrorGroups();
   const latencies: number[] = [];
   let [usage, costUsd] = [NO_USAGE, 0 as number | null];
-  let [total, cached, coalesced, calls, possiblyPaidTwice] = [0, 0, 0, 0, 0];
+  let [total, cached, coalesced, calls, possiblyPaidTwice, shortened] = [0, 0, 0, 0, 0, 0];
 
   return {
     add(line: ResultLine): void {
@@ -105,6 +110,7 @@ export function createReportBuilder(input: ReportInput, table: { rows: string; c
       usage = addUsage(usage, line.usage);
       costUsd = addCost(costUsd, line.costUsd);
       if (line.possiblyPaidTwice) possiblyPaidTwice += 1;
+      if (line.shortened) shortened += 1;
       if (line.latencyMs !== null) latencies.push(line.latencyMs);
       if (line.code !== null) groups.add(line, line.code);
       if (line.outcome !== 'succeeded') return;
@@ -126,6 +132,7 @@ export function createReportBuilder(input: ReportInput, table: { rows: string; c
         coalesced,
         calls,
         possiblyPaidTwice,
+        shortened,
         costUsd,
         tokens: { ...usage, totalTokens: usage.promptTokens + usage.completionTokens },
       };

@@ -77,8 +77,7 @@ export type RunPlan = z.infer<typeof RunPlanSchema>;
  */
 export function planOf(request: RunRequest, settings: Settings): RunPlan {
   const { source, concurrencyScope } = request;
-  if ((source.issues === undefined) === (source.uploadId === undefined))
-    throw invalid('source', Object.keys(source), ONE_SOURCE);
+  if ((source.issues === undefined) === (source.uploadId === undefined)) throw invalid('source', source, ONE_SOURCE);
   const highest = Math.min(settings.ceiling, BOUNDS.concurrency.max);
   if (request.concurrency !== undefined && request.concurrency > highest) {
     throw invalid(

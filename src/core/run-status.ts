@@ -35,7 +35,7 @@ export interface RunStatus {
   readonly progress: Progress & { readonly total: number | null; readonly done: number };
   /** Null until the end. */
   readonly summary: RunSummary | null;
-  /** Why the orchestration failed, in the engine's words; null otherwise. */
+  /** Why the run failed; null otherwise. */
   readonly error: string | null;
 }
 

@@ -80,12 +80,17 @@ export const SETTINGS = {
     BOUNDS.requestTimeoutSeconds,
     'of one call, in seconds',
   ),
-  maxConnections: number('AZURE_OPENAI_MAX_CONNECTIONS', 20, { min: 1, max: 1_000 }, 'connections in all'),
+  maxConnections: number(
+    'AZURE_OPENAI_MAX_CONNECTIONS',
+    20,
+    { min: 1, max: 1_000 },
+    'connections in all; unless set, at least the ceiling',
+  ),
   maxConnectionsPerHost: number(
     'AZURE_OPENAI_MAX_CONNECTIONS_PER_HOST',
     10,
     { min: 1, max: 1_000 },
-    'connections to one host',
+    'connections to one host; unless set, at least the ceiling',
   ),
   tableShards: number('STORAGE_TABLE_SHARDS', 1, { min: 1, max: 64 }, 'tables that the ledger is spread over'),
   storage: text('AzureWebJobsStorage', 'a connection string', ANY_TEXT, 'storage of the app, by connection string'),
@@ -121,6 +126,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
   const settings = Object.fromEntries(
     Object.entries(SETTINGS).map(([name, { env: variable, fallback }]) => [name, values[variable] ?? fallback]),
   ) as Settings;
+  const following = followCeiling(settings, given);
   const { endpoint, storage, storageAccount } = SETTINGS;
   const missing = [
     ...(settings.endpoint === null ? [{ field: endpoint.env, allowed: endpoint.allowed }] : []),
@@ -129,7 +135,18 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
       : []),
   ];
   if (missing.length > 0) throw new InvalidInputError(missing.map(violation => ({ ...violation, value: 'missing' })));
-  return settings;
+  return following;
+}
+
+/** Connections that nobody set are as many as the calls that may be in flight. */
+function followCeiling(settings: Settings, given: Readonly<Record<string, string | undefined>>): Settings {
+  const atLeast = (name: 'maxConnections' | 'maxConnectionsPerHost') =>
+    given[SETTINGS[name].env] === undefined ? Math.max(settings[name], settings.ceiling) : settings[name];
+  return {
+    ...settings,
+    maxConnections: atLeast('maxConnections'),
+    maxConnectionsPerHost: atLeast('maxConnectionsPerHost'),
+  };
 }
 
 /** `functionTimeout` in host.json. */
@@ -160,7 +177,7 @@ export function settingsWarnings(settings: Settings): string[] {
         'them wait, and their wait counts as part of their timeout',
     );
   }
-  const rounds = Math.ceil(settings.ceiling / Math.min(settings.concurrency, settings.ceiling));
+  const rounds = Math.ceil(settings.ceiling / settings.concurrency);
   if (rounds * CALLS_OF_AN_ISSUE * settings.requestTimeoutSeconds > FUNCTION_TIMEOUT_SECONDS) {
     warnings.push(
       `an activity may wait ${rounds - 1} times for a permit and make ${CALLS_OF_AN_ISSUE} calls of ${settings.requestTimeoutSeconds} s ` +

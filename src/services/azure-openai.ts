@@ -153,7 +153,7 @@ function callErrorOf(error: unknown): ModelCallError {
 
 /** Errors before anything was sent: no connection, no name, no certificate that is trusted. */
 const BEFORE_SENDING =
-  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CERT|SELF_SIGNED|UND_ERR_CONNECT_TIMEOUT/;
+  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CERT|SELF_SIGNED|UND_ERR_CONNECT_TIMEOUT|bad port/;
 
 function networkFailureOf(error: Error): FailureCode {
   for (let cause: unknown = error.cause; cause instanceof Error; cause = cause.cause) {

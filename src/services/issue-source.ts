@@ -1,8 +1,16 @@
 import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 import { CsvError, parse } from 'csv-parse';
 import type { Source } from '../core/contracts.ts';
-import { checkHeaders, createCoalescer, type Issue, normaliseRecord, type Placed } from '../core/issues.ts';
+import {
+  checkHeaders,
+  createCoalescer,
+  hasTextField,
+  type Issue,
+  normaliseRecord,
+  type Placed,
+} from '../core/issues.ts';
 import { invalid } from '../core/problems.ts';
 import { linesOf } from './lines.ts';
 
@@ -31,12 +39,22 @@ export function sha256(content: string | Uint8Array): string {
  * CSV: the delimiter (comma, semicolon, tab) is found from the header; a byte-order mark is accepted. JSON: a list, or
  * an object with a list `issues`.
  *
- * @throws {InvalidInputError} naming the line, never quoting it
+ * @throws {InvalidInputError} naming the line, never quoting it; at the end, if no issue had a title or a description
  */
 export async function* readIssues(format: Source['format'], chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Issue> {
   let rowNumber = 0;
-  for await (const record of recordsOf[format](chunks)) yield normaliseRecord(record, ++rowNumber);
+  let isReadable = false;
+  const names = new Set<string>();
+  for await (const record of recordsOf[format](chunks)) {
+    isReadable ||= hasTextField(record);
+    if (!isReadable && names.size < MAX_SHOWN_NAMES) for (const [name] of record) names.add(name);
+    yield normaliseRecord(record, ++rowNumber);
+  }
+  if (rowNumber > 0 && !isReadable) checkHeaders([...names]);
 }
+
+/** Of the names of fields in an error. */
+const MAX_SHOWN_NAMES = 20;
 
 type Records = AsyncGenerator<readonly (readonly [string, unknown])[]>;
 
@@ -50,9 +68,12 @@ async function* csv(chunks: AsyncIterable<Uint8Array>): Records {
   const { header, all } = await peekHeader(chunks);
   const parser = parse({ bom: true, delimiter: delimiterOf(header), relax_column_count: true, skip_empty_lines: true });
   let headers: string[] | undefined;
+  let row = 0;
   try {
     for await (const cells of piped(all, parser)) {
       if (headers) {
+        row += 1;
+        refuseMoreCells(cells, headers.length, row);
         yield headers.map((header, i) => [header, cells[i] ?? ''] as const);
       } else {
         headers = cells.map(cell => cell.trim());
@@ -67,6 +88,13 @@ async function* csv(chunks: AsyncIterable<Uint8Array>): Records {
       'CSV in which quotes are closed, and doubled within a cell',
     );
   }
+}
+
+/** A comma that should have been within quotes must not cut an issue short; empty cells at the end are no harm. */
+function refuseMoreCells(cells: readonly string[], columns: number, row: number): void {
+  if (!cells.slice(columns).some(cell => cell.trim() !== '')) return;
+  const allowed = `at most ${columns}, as the header has; a cell that holds the delimiter must be in quotes`;
+  throw invalid(`row ${row}`, `${cells.length} cells`, allowed);
 }
 
 /** What the parser makes of the chunks; whoever of the two stops or fails ends the other. */
@@ -178,10 +206,15 @@ export async function countIssues(
   }
 }
 
-/** One piece of bytes as a sequence. */
+/** Bytes in pieces, with time between them for whatever else the process does. */
 export async function* single(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
+    yield bytes.subarray(start, start + PIECE_BYTES);
+    await setImmediate();
+  }
 }
+
+const PIECE_BYTES = 262_144;
 
 /** Everything of this module, for those that are given it. */
 export interface IssueSource {

@@ -29,7 +29,7 @@ export function createHealthGet({ settings, version, model, runs }: Services): H
     const warnings = settingsWarnings(settings);
     if (!service.reachable) warnings.push(`${service.endpoint} does not answer: runs would fail`);
     const body = {
-      status: storage ? 'ok' : 'storage_unreachable',
+      status: storage ? (service.reachable ? 'ok' : 'model_unreachable') : 'storage_unreachable',
       version,
       service: { ...service, deployment },
       concurrency,

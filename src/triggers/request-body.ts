@@ -14,7 +14,7 @@ export async function readBody(request: HttpRequest, maxBytes: number): Promise<
   const bytes = new Uint8Array(await request.arrayBuffer());
   refuseLarger(bytes.length, maxBytes);
   if (bytes.length === 0) throw invalid('body', 'empty', 'a body');
-  if (!isUtf8(bytes)) throw invalid('body', `${bytes.length} bytes`, 'text in UTF-8');
+  if (!isUtf8(bytes)) throw invalid('body', `${bytes.length} bytes`, 'text in UTF-8 (in Excel: save as "CSV UTF-8")');
   return bytes;
 }
 

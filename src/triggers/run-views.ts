@@ -105,7 +105,15 @@ async function statusOf(row: RunRow, client: DurableClient): Promise<RunStatus> 
 
 async function notReady(row: RunRow, client: DurableClient, what: string): Promise<HttpProblem> {
   const { status, progress } = await statusOf(row, client);
-  const detail = `The ${what} of run ${row.runId} are written at its end; it is ${status}, ${progress.done} of ${progress.total ?? '?'} issues are done.`;
+  if (!isUnderWay(status)) {
+    return new HttpProblem(
+      409,
+      'Never written',
+      `Run ${row.runId} is ${status}: it ended before its ${what} could be written.`,
+    );
+  }
+  const done = `${progress.done} of ${progress.total ?? '?'} issues are done`;
+  const detail = `Run ${row.runId} is ${status}, ${done}; its ${what} can be had at its end.`;
   return new HttpProblem(409, 'Not there yet', detail, { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
 }
 

@@ -5,7 +5,7 @@ import { analysisNamed } from '../core/analyses.ts';
 import { questionOf } from '../core/analysis.ts';
 import { CONTRACTS, type RunInput, type Source } from '../core/contracts.ts';
 import { createEstimator } from '../core/estimate.ts';
-import { RunIdSchema, runBlobs, uploadBlobs } from '../core/names.ts';
+import { runBlobs, uploadBlobs } from '../core/names.ts';
 import { invalid, parseInput } from '../core/problems.ts';
 import { planOf, type RunPlan, type RunRequest, RunRequestSchema } from '../core/run-request.ts';
 import type { Settings } from '../core/settings.ts';
@@ -110,13 +110,16 @@ async function start(
   const existing = await services.runs.insert(row);
   if (existing && existing.requestHash !== requestHash) {
     const allowed = 'an id not used yet, or the same request as before';
-    throw fieldProblem(422, 'Another request has this id', { field: idFieldOf(runRequest), value: runId, allowed });
+    throw fieldProblem(422, 'Another request has this id', { ...givenId(request, runRequest), allowed });
   }
   const client = df.getClient(context);
   if (!existing?.summary && (await instanceOf(client, runId)) === null) {
     if (content.bytes) await services.blobs.write(blob, content.bytes);
     const { requestHash: _, createdAtMs: __, linkSecret: ___, summary: ____, ...firstInput } = existing ?? row;
     await startOnce(client, firstInput);
+    context.log(
+      `run ${runId} is started: "${plan.analysis}" on ${plan.deployment}, ${plan.concurrency} calls at a time`,
+    );
   }
   const { linkSecret } = existing ?? row;
   const management = client.createHttpManagementPayload(runId);
@@ -127,14 +130,16 @@ async function start(
   };
 }
 
-function idFieldOf({ runId }: RunRequest): string {
-  return runId === undefined ? 'Idempotency-Key' : 'runId';
+function givenId(request: HttpRequest, { runId }: RunRequest): { field: string; value: unknown } {
+  if (runId !== undefined) return { field: 'runId', value: runId };
+  return { field: 'Idempotency-Key', value: request.headers.get('idempotency-key') };
 }
 
 function runIdOf({ source }: Services, request: HttpRequest, { runId }: RunRequest): string {
   const key = request.headers.get('idempotency-key');
-  if (runId !== undefined) return parseInput(RunIdSchema, runId, 'runId');
-  return key ? source.sha256(key).slice(0, 32) : randomUUID();
+  if (key !== null && runId !== undefined) throw invalid('Idempotency-Key', key, 'none beside a runId in the body');
+  if (key !== null && key.trim() === '') throw invalid('Idempotency-Key', key, 'a text, or no such header');
+  return runId ?? (key === null ? randomUUID() : source.sha256(key).slice(0, 32));
 }
 
 /** Starts the orchestration; a request that lost the race against its own repetition finds it started. */

@@ -9,6 +9,7 @@ import { createWorkerIdentity } from '../../src/services/worker-identity.ts';
 import { ANSWER, completion, runActivity, throttled } from '../helpers/activities.ts';
 import { createAnalyzeBench, PLACE } from '../helpers/analyze-bench.ts';
 import { issue, ledgerFacts, NOON_MS, plan, settledRow } from '../helpers/factories.ts';
+import { createMemoryLedger } from '../helpers/memory-stores.ts';
 
 let { ledger, waiting, worker, activity, row, put } = createAnalyzeBench();
 beforeEach(() => {
@@ -33,7 +34,7 @@ describe('a claim', () => {
 
   test('of this very worker that has nothing under way is a leftover, and taken over at once', async () => {
     await put(claim(worker.id));
-    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', failedAttempts: 1 });
+    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', failedAttempts: 1, calls: 2 });
     expect(row()).toMatchObject({ possiblyPaidTwice: true });
   });
 
@@ -55,21 +56,22 @@ describe('a claim', () => {
 
   test('of a worker that is gone is taken over at once, as a failed attempt that may have been paid', async () => {
     await put(claim(createWorkerIdentity('host', 1).id, ledgerFacts({ failedAttempts: 1 })));
-    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', failedAttempts: 2, calls: 2 });
-    expect(row()).toMatchObject({ state: 'settled', possiblyPaidTwice: true });
+    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', failedAttempts: 2, calls: 3 });
+    expect(row()).toMatchObject({ state: 'settled', calls: 3, possiblyPaidTwice: true });
   });
 
   test('that ran out is taken over, wherever its worker is', async () => {
     await put(claim(createWorkerIdentity('other', 9).id));
     waiting.passMs(1_000);
-    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', failedAttempts: 1 });
+    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', failedAttempts: 1, calls: 2 });
     expect(row()).toMatchObject({ possiblyPaidTwice: true });
   });
 
   test('of workers that ended again and again is given up', async () => {
     await put(claim(createWorkerIdentity('host', 1).id, ledgerFacts({ failedAttempts: 4 })));
     const analyze = activity([completion()]);
-    expect(await analyze.run()).toMatchObject({ outcome: 'failed', code: 'worker_lost', failedAttempts: 5 });
+    expect(await analyze.run()).toMatchObject({ outcome: 'failed', code: 'worker_lost', failedAttempts: 5, calls: 2 });
+    expect(row()).toMatchObject({ state: 'settled', calls: 2, possiblyPaidTwice: false });
     expect(analyze.requests).toEqual([]);
   });
 });
@@ -100,6 +102,29 @@ describe('a race', () => {
     expect(row()).toEqual(winner);
     expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', costUsd: 0.001 });
   });
+});
+
+test("a run's ledger has as many tables as its plan says", async () => {
+  const ledgers = new Map([1, 4].map(shards => [shards, createMemoryLedger()]));
+  const asked: number[] = [];
+  const handler = createAnalyzeIssue({
+    ledger(shards) {
+      asked.push(shards);
+      return ledgers.get(shards) ?? ledger;
+    },
+    pages: { unit: async (_runId: string, unit: number) => ({ index: unit, issue: issue(), copies: 0 }) },
+    model: { complete: async () => completion() },
+    permits: createPermits(),
+    worker,
+    waiting,
+  });
+  for (const ledgerShards of [1, 4])
+    await runActivity(handler, { runId: `run-${ledgerShards}`, unit: 0, plan: plan({ ledgerShards }) });
+  expect(asked).toEqual([1, 4]);
+  for (const [shards, { row: rowIn }] of ledgers) {
+    expect(rowIn(`run-${shards}`, 0)).toMatchObject({ state: 'settled', outcome: 'succeeded' });
+    expect(rowIn(`run-${5 - shards}`, 0)).toBeNull();
+  }
 });
 
 test("the number of calls at one time is the run's, whatever the number of activities", async () => {

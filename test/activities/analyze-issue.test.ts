@@ -161,22 +161,81 @@ describe('a deferral', () => {
 
 describe('a passing failure', () => {
   test.each([
-    ['timeout', 'unknown', true],
-    ['connection_lost', 'unknown', true],
-    ['connection_failed', 'released', false],
-    ['service_error', 'released', false],
-  ] as const)('%s is thrown for the durable policy, and leaves the row %s', async (code, state, paidTwice) => {
+    { code: 'timeout', state: 'unknown', calls: 1, paidTwiceAlready: false, paidTwice: true },
+    { code: 'connection_lost', state: 'unknown', calls: 2, paidTwiceAlready: true, paidTwice: true },
+    { code: 'connection_failed', state: 'released', calls: 2, paidTwiceAlready: false, paidTwice: false },
+    { code: 'service_error', state: 'unknown', calls: 2, paidTwiceAlready: true, paidTwice: true },
+  ] as const)('$code is thrown for the durable policy, and leaves the row $state', async given => {
+    const { code, state, calls, paidTwiceAlready, paidTwice } = given;
     const failure = new ModelCallError(code);
     expect(await thrownBy(activity([failure]).run())).toBe(failure);
-    expect(row()).toEqual({ ...NO_FACTS, state, code, calls: 2, failedAttempts: 1 });
+    expect(row()).toEqual({ ...NO_FACTS, state, code, calls, failedAttempts: 1, possiblyPaidTwice: paidTwiceAlready });
     await activity([completion()]).run();
     expect(row()).toMatchObject({
       state: 'settled',
       outcome: 'succeeded',
-      calls: 3,
+      calls: calls + 1,
       failedAttempts: 1,
       possiblyPaidTwice: paidTwice,
     });
+  });
+
+  test('that may have been billed, then a success in the same attempt, may have been paid twice', async () => {
+    const output = await activity([new ModelCallError('connection_lost'), completion()]).run();
+    expect(output).toMatchObject({ outcome: 'succeeded', calls: 2, failedAttempts: 0, costUsd: CALL_USD });
+    expect(row()).toMatchObject({ state: 'settled', calls: 2, possiblyPaidTwice: true });
+  });
+
+  test('that is surely free, then a success in the same attempt, was paid once', async () => {
+    await activity([new ModelCallError('connection_failed'), completion()]).run();
+    expect(row()).toMatchObject({ state: 'settled', calls: 2, possiblyPaidTwice: false });
+  });
+
+  test('leaves the row unknown if any call of the attempt may have been billed, whatever the last one was', async () => {
+    const failure = new ModelCallError('connection_failed');
+    expect(await thrownBy(activity([new ModelCallError('connection_lost'), failure]).run())).toBe(failure);
+    expect(row()).toEqual({
+      ...NO_FACTS,
+      state: 'unknown',
+      code: 'connection_failed',
+      calls: 2,
+      failedAttempts: 1,
+      possiblyPaidTwice: true,
+    });
+  });
+
+  test('that may have been billed, then a throttle, is deferred with the row unknown', async () => {
+    const output = await activity([new ModelCallError('service_error'), throttled(30_000)]).run();
+    expect(output).toEqual({ kind: 'deferred', code: 'rate_limited', notBeforeMs: NOON_MS + 200 + 30_000 });
+    expect(row()).toEqual({
+      ...NO_FACTS,
+      state: 'unknown',
+      code: 'rate_limited',
+      calls: 2,
+      failedAttempts: 0,
+      possiblyPaidTwice: true,
+    });
+  });
+
+  test('of the service in the attempt after a timeout leaves the row unknown', async () => {
+    await thrownBy(activity([new ModelCallError('timeout')]).run());
+    await thrownBy(activity([new ModelCallError('service_error', { status: 500 })]).run());
+    expect(row()).toEqual({
+      ...NO_FACTS,
+      state: 'unknown',
+      code: 'service_error',
+      calls: 3,
+      failedAttempts: 2,
+      possiblyPaidTwice: true,
+    });
+  });
+
+  test('that is surely free in the attempt after a timeout does not undo that it may have been paid twice', async () => {
+    await thrownBy(activity([new ModelCallError('timeout')]).run());
+    await thrownBy(activity([new ModelCallError('connection_failed')]).run());
+    expect(row()).toMatchObject({ state: 'released', calls: 3, failedAttempts: 2, possiblyPaidTwice: true });
+    await activity([completion()]).run();
+    expect(row()).toMatchObject({ state: 'settled', calls: 4, possiblyPaidTwice: true });
   });
 
   test('in the last attempt settles the issue as failed, instead of throwing', async () => {
@@ -207,7 +266,7 @@ describe('a passing failure', () => {
 
   test('does not lose what a call in the same attempt has cost', async () => {
     const unfit = completion({ text: 'no JSON' });
-    await thrownBy(activity([unfit, new ModelCallError('timeout'), new ModelCallError('timeout')]).run());
+    await thrownBy(activity([unfit, new ModelCallError('connection_lost')]).run());
     expect(row()).toMatchObject({ state: 'unknown', calls: 3, usage, costUsd: CALL_USD });
   });
 });

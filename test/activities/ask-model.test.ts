@@ -1,31 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { askModel } from '../../src/activities/ask-model.ts';
 import { FAILURES, type FailureCode, ModelCallError } from '../../src/core/failures.ts';
 import { triage } from '../../src/core/triage.ts';
 import type { Completion } from '../../src/services/azure-openai.ts';
-import { ANSWER, CALL_USD, completion, manualWaiting, scriptedModel, throttled } from '../helpers/activities.ts';
-import { issue } from '../helpers/factories.ts';
+import { ANSWER, CALL_USD, completion, throttled } from '../helpers/activities.ts';
+import { ask, codesHandledBy, cutOff, unfit, usageOf } from '../helpers/asking.ts';
 
-type Script = readonly [Completion | Error, ...(Completion | Error)[]];
-
-async function ask(script: Script, random = 0) {
-  const model = scriptedModel(...script);
-  const waiting = manualWaiting(random);
-  const question = { analysis: triage, deployment: 'gpt-4o-mini', issue: issue(), timeoutMs: 60_000 };
-  const asked = await askModel(model, waiting, question);
-  return { asked, requests: model.requests, sleeps: waiting.sleeps };
-}
-
-const cutOff = completion({ text: '{"category":"b', finishReason: 'length' });
-const unfit = completion({ text: JSON.stringify({ ...ANSWER, confidence: 7 }) });
-const usageOf = (completions: number) => ({
-  promptTokens: 100 * completions,
-  completionTokens: 10 * completions,
-  cachedTokens: 0,
-});
-const codesHandledBy = (...handlings: string[]) =>
-  (Object.keys(FAILURES) as FailureCode[]).filter(code => handlings.includes(FAILURES[code].handling));
+/** Failures of a call after which nobody knows whether it was billed. */
+const MAYBE_BILLED = new Set<string | null>(['timeout', 'connection_lost', 'service_error']);
+const codeOf = (entry: Completion | Error | undefined) => (entry instanceof ModelCallError ? entry.code : null);
 
 describe('an answer that fits', () => {
   test('takes one call', async () => {
@@ -37,6 +20,8 @@ describe('an answer that fits', () => {
       usage: usageOf(1),
       costUsd: CALL_USD,
       requestId: 'req-1',
+      maybeBilled: false,
+      possiblyPaidTwice: false,
     });
     expect(requests).toHaveLength(1);
     expect(requests[0]).toMatchObject({
@@ -58,54 +43,16 @@ describe('an answer that fits', () => {
   });
 });
 
-describe('a passing failure', () => {
-  test.each(codesHandledBy('retry'))('%s is tried again once, soon', async code => {
-    const { asked, requests, sleeps } = await ask([new ModelCallError(code), completion()], 0.5);
-    expect(asked).toMatchObject({ kind: 'answered', calls: 2, usage: usageOf(1) });
-    expect(requests[1]).toEqual(requests[0]);
-    expect(sleeps).toEqual([600]);
-  });
-
-  test.each([
-    [0, 200],
-    [1, 1_000],
-  ])('with chance %d waits %d ms', async (random, delayMs) => {
-    expect((await ask([new ModelCallError('timeout'), completion()], random)).sleeps).toEqual([delayMs]);
-  });
-
-  test('interrupts when it comes twice', async () => {
-    const second = new ModelCallError('service_error', { status: 503, requestId: 'req-2' });
-    const { asked } = await ask([new ModelCallError('timeout'), second, completion()]);
-    expect(asked).toEqual({
-      kind: 'interrupted',
-      error: second,
-      calls: 2,
-      usage: usageOf(0),
-      costUsd: 0,
-      requestId: 'req-2',
-    });
-  });
-
-  test('has one quick retry for all rounds together', async () => {
-    const { asked } = await ask([
-      new ModelCallError('timeout'),
-      unfit,
-      new ModelCallError('connection_lost'),
-      completion(),
-    ]);
-    expect(asked).toMatchObject({
-      kind: 'interrupted',
-      error: { code: 'connection_lost' },
-      calls: 3,
-      usage: usageOf(1),
-    });
-  });
-});
-
 describe('a throttle', () => {
   test('is waited out in place while that takes 5 s in all, with some jitter on top', async () => {
     const { asked, sleeps } = await ask([throttled(2_000), throttled(2_500), completion()], 0.5);
-    expect(asked).toMatchObject({ kind: 'answered', calls: 3, usage: usageOf(1) });
+    expect(asked).toMatchObject({
+      kind: 'answered',
+      calls: 3,
+      usage: usageOf(1),
+      maybeBilled: false,
+      possiblyPaidTwice: false,
+    });
     expect(sleeps).toEqual([2_200, 2_750]);
   });
 
@@ -134,7 +81,7 @@ describe('a throttle', () => {
   });
 
   test('does not use up the quick retry', async () => {
-    const { asked } = await ask([throttled(100), new ModelCallError('timeout'), throttled(100), completion()]);
+    const { asked } = await ask([throttled(100), new ModelCallError('service_error'), throttled(100), completion()]);
     expect(asked).toMatchObject({ kind: 'answered', calls: 4 });
   });
 });
@@ -216,7 +163,16 @@ describe('what is final', () => {
 
   test.each(codesHandledBy('settle', 'stop'))('is the failure %s, without another call', async code => {
     const { asked } = await ask([new ModelCallError(code, { requestId: 'req-7' })]);
-    expect(asked).toEqual({ kind: 'failed', code, calls: 1, usage: usageOf(0), costUsd: 0, requestId: 'req-7' });
+    expect(asked).toEqual({
+      kind: 'failed',
+      code,
+      calls: 1,
+      usage: usageOf(0),
+      costUsd: 0,
+      requestId: 'req-7',
+      maybeBilled: false,
+      possiblyPaidTwice: false,
+    });
   });
 
   test('is a filter on the repair call too, with the first call paid', async () => {
@@ -251,6 +207,9 @@ test('whatever comes, calls and usage are those of the calls made, and no more t
         const answers = requests.filter((_, i) => !(script[Math.min(i, script.length - 1)] instanceof Error)).length;
         expect(asked.usage).toEqual(usageOf(answers));
         expect(answers).toBeLessThanOrEqual(2);
+        const billed = requests.map((_, i) => MAYBE_BILLED.has(codeOf(script[Math.min(i, script.length - 1)])));
+        expect(asked.maybeBilled).toBe(billed.includes(true));
+        expect(asked.possiblyPaidTwice).toBe(billed.slice(0, -1).includes(true));
         expect(sleeps.reduce((sum, delayMs) => sum + delayMs, 0)).toBeLessThanOrEqual(5_000 * 1.2 + 1_000);
       },
     ),

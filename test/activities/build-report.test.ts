@@ -1,62 +1,16 @@
-import { parse } from 'csv-parse/sync';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createBuildReport } from '../../src/activities/build-report.ts';
-import { streamOfUnit } from '../../src/core/batch-plan.ts';
-import type { ReportInput, RunSummary, StreamEnd } from '../../src/core/contracts.ts';
+import type { RunSummary, StreamEnd } from '../../src/core/contracts.ts';
 import { contentOf } from '../../src/core/issues.ts';
 import type { LedgerRow } from '../../src/core/ledger.ts';
-import type { Report, ResultLine } from '../../src/core/report.ts';
+import type { ResultLine } from '../../src/core/report.ts';
 import { createIssuePages } from '../../src/services/issue-pages.ts';
 import { placeIssues } from '../../src/services/issue-source.ts';
 import { createResultsStore } from '../../src/services/results.ts';
 import { runActivity, thrownBy } from '../helpers/activities.ts';
-import { issue, ledgerFacts, reportInput, settledRow } from '../helpers/factories.ts';
+import { issue, ledgerFacts, plan, reportInput, settledRow } from '../helpers/factories.ts';
 import { createMemoryBlobs, createMemoryLedger } from '../helpers/memory-stores.ts';
-
-const DRAINED: StreamEnd = { kind: 'drained', code: null };
-
-/** Issues by their content; equal numbers are equal issues with ids of their own. */
-const issuesOf = (contents: readonly number[]) =>
-  contents.map((content, n) => issue({ id: `A-${n}`, title: `Title ${content}` }));
-
-interface Run {
-  readonly contents: readonly number[];
-  /** By index. */
-  readonly rows: readonly (LedgerRow | null)[];
-  readonly batchSize?: number;
-  readonly ends?: readonly StreamEnd[];
-}
-
-/** Stores a run and folds it. */
-async function fold({ contents, rows, batchSize = 20, ends = [DRAINED] }: Run, changes: Partial<ReportInput> = {}) {
-  const blobs = createMemoryBlobs();
-  const ledger = createMemoryLedger();
-  const pages = createIssuePages(blobs);
-  const results = createResultsStore(blobs);
-  const finished: [string, RunSummary | null][] = [];
-  const runs = { finish: async (runId: string, summary: RunSummary | null) => void finished.push([runId, summary]) };
-  async function* each() {
-    yield* issuesOf(contents);
-  }
-  const { units } =
-    contents.length > 0 ? await pages.write('run-1', placeIssues(each(), contentOf, null)) : { units: 0 };
-  for (const [index, row] of rows.entries()) if (row) await ledger.write('run-1', index, row, null);
-  const loaded = { layout: { units, batchSize, streams: ends.length }, ends: [...ends], deferrals: 7, batches: 5 };
-  const handler = createBuildReport({ pages, ledger: () => ledger, results, runs });
-  const input = reportInput({ loaded, ...changes });
-  const summary = await runActivity<RunSummary>(handler, input);
-  const again = await runActivity<RunSummary>(handler, input);
-  expect(again).toEqual(summary);
-  expect(finished).toEqual(Array(2).fill(['run-1', summary]));
-  const report = JSON.parse(String(await results.readReport('run-1'))) as Report;
-  return {
-    summary,
-    report,
-    lines: await Array.fromAsync(results.lines('run-1')),
-    csv: String(await results.read('run-1', 'csv')),
-  };
-}
+import { DRAINED, fold, issuesOf } from '../helpers/report-bench.ts';
 
 const ends = (lines: readonly ResultLine[]) => lines.map(({ outcome, code }) => [outcome, code]);
 
@@ -93,6 +47,8 @@ describe('the report of a run', () => {
       calls: 4,
       possiblyPaidTwice: 1,
       deferrals: 7,
+      batches: 5,
+      error: null,
     });
     expect(lines[0]).toEqual({
       index: 0,
@@ -104,6 +60,7 @@ describe('the report of a run', () => {
       cached: false,
       answer: { category: 'bug', priority: 'high' },
       latencyMs: 1_500,
+      shortened: false,
       ...ledgerFacts(),
     });
     expect(report).toMatchObject({ ...summary, deployment: 'gpt-4o-mini', table: { counts: { bug: { high: 1 } } } });
@@ -205,6 +162,42 @@ describe('the report of a run', () => {
     ]);
   });
 
+  test.each<[StreamEnd, string]>([
+    [DRAINED, 'activity_failed'],
+    [{ kind: 'deadline', code: null }, 'activity_failed'],
+    [{ kind: 'fatal', code: 'unauthorized' }, 'activity_failed'],
+    [{ kind: 'died', code: null }, 'stream_failed'],
+  ])('has an issue that is still claimed as failed after %o', async (streamEnd, code) => {
+    const claimed: LedgerRow = { state: 'claimed', ...ledgerFacts(), workerId: 'w', untilMs: 0 };
+    const { lines, summary } = await fold({ contents: [0], rows: [claimed], ends: [streamEnd] });
+    expect(ends(lines)).toEqual([['failed', code]]);
+    expect(summary).toMatchObject({ failed: 1, notStarted: 0, calls: 1, costUsd: 0.001 });
+  });
+
+  test("reads the ledger over as many tables as the run's plan says", async () => {
+    const asked: number[] = [];
+    const blobs = createMemoryBlobs();
+    const pages = createIssuePages(blobs);
+    async function* each() {
+      yield* issuesOf([0]);
+    }
+    await pages.write('run-1', placeIssues(each(), contentOf, null));
+    const ledger = createMemoryLedger();
+    await ledger.write('run-1', 0, settledRow(), null);
+    const handler = createBuildReport({
+      pages,
+      ledger(shards) {
+        asked.push(shards);
+        return shards === 4 ? ledger : createMemoryLedger();
+      },
+      results: createResultsStore(blobs),
+      runs: { finish: async () => {} },
+    });
+    const input = reportInput({ plan: plan({ ledgerShards: 4 }) });
+    expect(await runActivity<RunSummary>(handler, input)).toMatchObject({ succeeded: 1, failed: 0 });
+    expect(asked).toEqual([4]);
+  });
+
   test('is written as failed, with nothing in it, when the issues could not be loaded', async () => {
     const { summary, report, lines, csv } = await fold(
       { contents: [], rows: [] },
@@ -216,8 +209,11 @@ describe('the report of a run', () => {
       total: 0,
       succeeded: 0,
       failed: 0,
+      batches: 0,
+      deferrals: 0,
       costUsd: 0,
     });
+    expect(report).toMatchObject({ status: 'failed', error: 'no such blob' });
     expect(report.errors).toEqual([]);
     expect(lines).toEqual([]);
     expect(csv).toMatch(/^index,id,title,.*,category,priority,.*\n$/);
@@ -247,57 +243,4 @@ describe('the report of a run', () => {
     expect(finished).toEqual([]);
     expect([...blobs.content.keys()]).toEqual([]);
   });
-});
-
-const row = fc.oneof(
-  fc.constant(null),
-  fc.constant(settledRow()),
-  fc.constant(settledRow({ outcome: 'failed', code: 'timeout', answer: null, latencyMs: null, calls: 3 })),
-  fc.constant(settledRow({ outcome: 'skipped', code: 'empty_issue', answer: null, calls: 0, costUsd: 0 })),
-  fc.constant<LedgerRow>({ state: 'unknown', ...ledgerFacts({ failedAttempts: 2 }), code: 'timeout' }),
-  fc.constant<LedgerRow>({ state: 'claimed', ...ledgerFacts({ calls: 0 }), workerId: 'w', untilMs: 0 }),
-);
-const end = fc.constantFrom<StreamEnd>(
-  DRAINED,
-  { kind: 'deadline', code: null },
-  { kind: 'fatal', code: 'forbidden' },
-  { kind: 'died', code: null },
-);
-
-test('whatever a run came to, its totals are those of its rows and of its ledger', async () => {
-  const run = fc.record({
-    contents: fc.array(fc.nat(12), { minLength: 1, maxLength: 40, size: 'max' }),
-    rows: fc.array(row, { minLength: 40, maxLength: 40 }),
-    batchSize: fc.integer({ min: 1, max: 5 }),
-    ends: fc.array(end, { minLength: 1, maxLength: 4 }),
-  });
-  await fc.assert(
-    fc.asyncProperty(run, async given => {
-      const firsts = given.contents.flatMap((content, index) =>
-        given.contents.indexOf(content) === index ? [index] : [],
-      );
-      const rows = given.rows.map((each, index) => (firsts.includes(index) ? each : null));
-      const { summary, lines, csv } = await fold({ ...given, rows });
-      const counted = (outcome: string) => lines.filter(line => line.outcome === outcome).length;
-      expect(lines.map(({ id }) => id)).toEqual(issuesOf(given.contents).map(({ id }) => id));
-      expect(parse(csv)).toHaveLength(lines.length + 1);
-      expect(summary.total).toBe(given.contents.length);
-      expect(summary.succeeded + summary.failed + summary.skipped + summary.notStarted).toBe(summary.total);
-      expect([summary.succeeded, summary.failed, summary.skipped, summary.notStarted]).toEqual(
-        ['succeeded', 'failed', 'skipped', 'not_started'].map(counted),
-      );
-      const present = rows.slice(0, given.contents.length).filter(each => each !== null);
-      expect(summary.calls).toBe(present.reduce((sum, { calls }) => sum + calls, 0));
-      expect(summary.tokens.promptTokens).toBe(present.reduce((sum, { usage }) => sum + usage.promptTokens, 0));
-      for (const [unit, index] of firsts.entries()) {
-        if (rows[index]) continue;
-        const { kind } =
-          given.ends[
-            streamOfUnit({ units: firsts.length, batchSize: given.batchSize, streams: given.ends.length }, unit)
-          ] ?? DRAINED;
-        expect(lines[index]?.outcome).toBe(kind === 'deadline' || kind === 'fatal' ? 'not_started' : 'failed');
-      }
-    }),
-    { numRuns: 60 },
-  );
 });

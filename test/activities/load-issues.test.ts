@@ -64,7 +64,7 @@ describe('loadIssues', () => {
     [
       'an id with two contents',
       '{"id":"secret","title":"One"}\n{"id":"secret","title":"Two"}',
-      'loadIssues failed: issues.1.id must be one content for each id, but rows 1 and 2 differ',
+      'loadIssues failed: issues.1.id must be one content for each id (a row without one has its number), but rows 1 and 2 differ',
     ],
     ['no issue', '\n', 'loadIssues failed: source must be 1 issue or more'],
   ])('refuses %s, by its place alone', async (_, text, message) => {

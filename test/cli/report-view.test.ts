@@ -148,6 +148,11 @@ describe('figures', () => {
     expect(lineOf('Calls', viewOf(THREE_LINES, changes))).toMatch(expected);
   });
 
+  it('tells of issues that were not sent whole', () => {
+    expect(viewOf(THREE_LINES)).not.toContain('Shortened');
+    expect(lineOf('Shortened', viewOf(THREE_LINES, { shortened: 3 }))).toContain('3 issues');
+  });
+
   it('warns of what may have been paid twice', () => {
     expect(viewOf(THREE_LINES)).not.toContain('paid twice');
     expect(lineOf('Perhaps paid twice', viewOf(THREE_LINES, { possiblyPaidTwice: 2 }))).toContain('2 issues');
@@ -170,7 +175,7 @@ describe('errors', () => {
 
   it('shows a code without advice in one line', () => {
     expect(
-      viewOf([unsuccessful('failed', 'brand_new', 'K-1')])
+      viewOf([...THREE_LINES, unsuccessful('failed', 'brand_new', 'K-1')])
         .split('\n')
         .at(-1),
     ).toBe('  brand_new: 1 failed (K-1)');

@@ -89,7 +89,7 @@ describe('run', () => {
     expect(err.join('\n')).toContain('Run run-1 is started');
   });
 
-  it('ends well when issues failed, and badly when some were not started', async () => {
+  it('ends well when some issues failed, and badly when all did or some were not started', async () => {
     const failed = await run(await fakeApp({ lines: [...THREE_LINES, unsuccessful('failed', 'timeout')] }));
     expect(failed.exitCode).toBe(0);
     expect(failed.out.join('\n')).toMatch(/3 of 4 issues succeeded.*1 failed/);
@@ -97,7 +97,11 @@ describe('run', () => {
       await fakeApp({ lines: [unsuccessful('failed', 'unauthorized'), unsuccessful('not_started', 'fatal')] }),
     );
     expect(stopped.exitCode).toBe(1);
-    expect(stopped.out.join('\n')).toMatch(/The run stopped early/);
+    expect(stopped.out.join('\n')).toMatch(/The run stopped early.*What did not succeed.*unauthorized.*Calls/s);
+    const inVain = await run(
+      await fakeApp({ lines: [unsuccessful('failed', 'timeout'), unsuccessful('failed', 'timeout')] }),
+    );
+    expect(inVain.exitCode).toBe(1);
   });
 
   it.each(['failed', 'terminated'] as const)(

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ANALYSES, analysisNamed } from '../../src/core/analyses.ts';
 import {
   estimatedPromptTokens,
+  isShortened,
   MAX_ISSUE_CHARACTERS,
   messagesFor,
   questionOf,
@@ -56,6 +57,13 @@ describe('messagesFor', () => {
         'Comment 2:\nFixed?',
       ].join('\n\n'),
     );
+  });
+
+  test('tells which issues are sent shortened', () => {
+    const overhead = messagesFor(triage, issue({ description: '' }))[1]?.content.length ?? 0;
+    const room = MAX_ISSUE_CHARACTERS - overhead;
+    expect(isShortened(issue({ description: 'x'.repeat(room) }))).toBe(false);
+    expect(isShortened(issue({ description: 'x'.repeat(room + 1) }))).toBe(true);
   });
 
   test('sends a text of just the limit whole, one more character shortened', () => {

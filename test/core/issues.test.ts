@@ -4,6 +4,7 @@ import {
   checkHeaders,
   contentOf,
   createCoalescer,
+  hasTextField,
   IssueSchema,
   isEmptyIssue,
   normaliseRecord,
@@ -22,6 +23,17 @@ describe('checkHeaders', () => {
         'title, summary, subject, headline, description, body, text, content, details',
     );
   });
+});
+
+test.each([
+  [{ Summary: '' }, true],
+  [{ id: 1, 'BO-dy': null }, true],
+  [{ fields: { summary: 'x' } }, true],
+  [{ id: 1, fields: { status: 'Open' } }, false],
+  [{ fields: 'summary', Status: 'title' }, false],
+  [{}, false],
+])('of %j it is %s that it has a field for title or description', (record, expected) => {
+  expect(hasTextField(Object.entries(record))).toBe(expected);
 });
 
 describe('normaliseRecord', () => {

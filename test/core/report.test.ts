@@ -31,6 +31,13 @@ describe('endOf', () => {
     ['attempts that failed', released, 'drained', 'failed', 'service_error'],
     ['attempts that failed before the deadline', timedOut, 'deadline', 'failed', 'timeout'],
     ['attempts that failed, stream died', timedOut, 'died', 'failed', 'stream_failed'],
+    [
+      'put back after a call that may have been billed',
+      { ...timedOut, code: 'rate_limited' },
+      'deadline',
+      'failed',
+      'rate_limited',
+    ],
     ['put back until the deadline', limited, 'deadline', 'not_started', 'deadline'],
     ['put back, yet drained', limited, 'drained', 'failed', 'activity_failed'],
     ['claimed until the deadline', claimed, 'deadline', 'failed', 'activity_failed'],
@@ -54,7 +61,7 @@ describe('adviceFor', () => {
 
 describe('the report of a run', () => {
   const lines = [
-    resultLine({ id: 'A', latencyMs: 1_000, failedAttempts: 1, possiblyPaidTwice: true, calls: 2 }),
+    resultLine({ id: 'A', latencyMs: 1_000, failedAttempts: 1, possiblyPaidTwice: true, shortened: true, calls: 2 }),
     resultLine({ id: 'B', coalescedWith: 'A', calls: 0, latencyMs: null }),
     resultLine({ id: 'C', cached: true, calls: 0, latencyMs: null, answer: { category: 'task', priority: 'low' } }),
     unsuccessful('failed', 'content_filter', 'D'),
@@ -84,6 +91,7 @@ describe('the report of a run', () => {
       deferrals: 0,
       calls: 2,
       possiblyPaidTwice: 1,
+      shortened: 1,
       tokens: { promptTokens: 300, completionTokens: 30, cachedTokens: 0, totalTokens: 330 },
       costUsd: 0.003,
     });

@@ -153,9 +153,11 @@ describe('planOf', () => {
 
   test('needs exactly one source', () => {
     const allowed = 'allowed: either {"issues": [...]} with 1 to 100,000 issues, or {"uploadId": "..."}';
-    expect(() => planOf(request({ source: {} }), settings())).toThrow(`source is []; ${allowed}`);
+    expect(() => planOf(request({ source: {} }), settings())).toThrow(`source is {}; ${allowed}`);
     const both = { ...ISSUES, uploadId: 'u' };
-    expect(() => planOf(request({ source: both }), settings())).toThrow(`source is ["issues","uploadId"]; ${allowed}`);
+    expect(() => planOf(request({ source: both }), settings())).toThrow(
+      `source is {"issues":[{"title":"Save fails"}],"uploadId":"u"}; ${allowed}`,
+    );
     expect(planOf(request({ source: { uploadId: 'u' } }), settings()).analysis).toBe('triage');
   });
 

@@ -50,6 +50,8 @@ describe('runStatusOf', () => {
         'The same request with the same id or Idempotency-Key starts it again.',
     );
     expect(runStatusAt({ ...ROW, summary: summary() }, null, [], NOON_MS + 300_001).status).toBe('completed');
+    const unexplained = { ...ROW, summary: summary({ status: 'failed' }) };
+    expect(runStatusAt(unexplained, null, [], NOON_MS + 300_001)).toMatchObject({ status: 'failed', error: null });
     expect(runStatusAt(ROW, root('Running'), [], NOON_MS + 300_001).status).toBe('running');
   });
 

@@ -69,6 +69,20 @@ describe('parseSettings', () => {
     });
   });
 
+  test.each([
+    [{}, 60, 60],
+    [{ AZURE_OPENAI_MAX_CONNECTIONS: '', AZURE_OPENAI_MAX_CONNECTIONS_PER_HOST: '' }, 60, 60],
+    [{ AZURE_OPENAI_MAX_CONNECTIONS: '5' }, 5, 60],
+    [{ AZURE_OPENAI_MAX_CONNECTIONS_PER_HOST: '5' }, 60, 5],
+    [{ [CEILING_VARIABLE]: '15' }, 20, 15],
+    [{ [CEILING_VARIABLE]: '1' }, 20, 10],
+  ])('connections are at least the ceiling (60) unless set: with %j, %i and %i a host', (env, inAll, perHost) => {
+    expect(parseSettings({ ...LEAST, [CEILING_VARIABLE]: '60', ...env })).toMatchObject({
+      maxConnections: inAll,
+      maxConnectionsPerHost: perHost,
+    });
+  });
+
   test('takes an empty text as not set, for every setting', () => {
     const empty = Object.fromEntries(Object.values(SETTINGS).map(({ env }) => [env, '']));
     expect(parseSettings({ ...empty, ...LEAST })).toEqual(parseSettings(LEAST));

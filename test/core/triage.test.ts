@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -104,5 +105,14 @@ describe('the check schema', () => {
       }),
       { numRuns: 10 },
     );
+  });
+});
+
+test('a change of what is asked comes with another version', () => {
+  const asked = [triage.instructions, z.toJSONSchema(triage.wireSchema), z.toJSONSchema(triage.checkSchema)];
+  const hash = createHash('sha256').update(JSON.stringify(asked)).digest('hex').slice(0, 16);
+  expect({ version: triage.version, hash }, 'raise the version, and put the new hash here').toEqual({
+    version: 1,
+    hash: '764502229d10fa43',
   });
 });

@@ -139,6 +139,14 @@ describe('what a run meets on its way', () => {
     expect((summary?.succeeded ?? 0) + (summary?.notStarted ?? 0)).toBe(60);
   });
 
+  it('tells which issues were too long to be sent whole', async () => {
+    await using app = await startApp();
+    const runId = await app.startRun({ source: { issues: someIssues(3, n => 'log line\n'.repeat(n * 4_000)) } });
+    expect((await app.finished(runId)).summary).toMatchObject({ succeeded: 3, shortened: 1 });
+    const { json } = await app.call('GET', `/runs/${runId}/results`);
+    expect(json.results.map(({ shortened }: { shortened: boolean }) => shortened)).toEqual([false, false, true]);
+  });
+
   it('asks once about issues with equal content, and answers each', async () => {
     await using app = await startApp();
     const issues = [

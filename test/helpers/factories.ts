@@ -113,6 +113,7 @@ export function resultLine(changes: Partial<ResultLine> = {}): ResultLine {
     usage: { promptTokens: 100, completionTokens: 10, cachedTokens: 0 },
     costUsd: 0.001,
     possiblyPaidTwice: false,
+    shortened: false,
     ...changes,
   };
 }
@@ -166,6 +167,7 @@ export function summary(changes: Partial<RunSummary> = {}): RunSummary {
     deferrals: 0,
     calls: 2,
     possiblyPaidTwice: 0,
+    shortened: 0,
     tokens: { promptTokens: 100, completionTokens: 10, cachedTokens: 0, totalTokens: 110 },
     costUsd: 0.001,
     ...changes,

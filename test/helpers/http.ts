@@ -31,11 +31,12 @@ export interface HandlerReply {
   readonly json: any;
 }
 
-/** Calls a handler with a durable client in its context; what it logs goes to `logged`. */
+/** Calls a handler with a durable client of that task hub in its context; what it logs goes to `logged`. */
 export async function callHandler(
   handler: HttpHandler,
   request: HttpRequest,
   logged: unknown[] = [],
+  rpcBaseUrl = 'http://127.0.0.1:1/',
 ): Promise<HandlerReply> {
   const input = df.input.durableClient();
   const context = new InvocationContext({
@@ -48,7 +49,7 @@ export async function callHandler(
     taskHubName: 'test',
     creationUrls: {},
     managementUrls: { id: 'INSTANCEID' },
-    rpcBaseUrl: 'http://127.0.0.1:1/',
+    rpcBaseUrl,
   });
   const {
     status = 200,

@@ -98,6 +98,22 @@ describe('POST /api/runs refuses', () => {
     await expectNothingStarted();
   });
 
+  it.each([
+    ['beside a runId', { runId: 'mine' }, 'night', /none beside a runId/],
+    ['that is empty', {}, ' ', /a text/],
+  ])('an Idempotency-Key %s', async (_name, more, key, allowed) => {
+    const body = JSON.stringify({ ...more, source: { issues } });
+    const reply = await app.call('POST', '/runs', body, { ...json, 'idempotency-key': key });
+    expectProblem(reply, 400, 'Idempotency-Key', /"(night)?"/, allowed);
+    await expectNothingStarted();
+  });
+
+  it('issues of which none has a title or a description', async () => {
+    const body = JSON.stringify({ source: { issues: [{ key: 'A' }, { headline_x: 'a crash' }] } });
+    expectProblem(await app.call('POST', '/runs', body, json), 400, 'header', '"key, headline_x"', /title, summary/);
+    await expectNothingStarted();
+  });
+
   it('no body', async () => expectProblem(await app.call('POST', '/runs', null, json), 400, 'body', 'empty', /a body/));
 
   it('what is not JSON', async () =>
@@ -117,6 +133,8 @@ describe('POST /api/uploads refuses', () => {
     ['a CSV without a title or description', 'text/csv', 'a,b\n1,2\n', 400, 'header', /a, b/, /title, summary/],
     ['a CSV without rows', 'text/csv', 'key,title\n', 400, 'source', '"0 issues"', /1 issue or more/],
     ['a CSV with an open quote', 'text/csv', 'key,title\n1,"open\n', 400, 'line 2', /CSV_QUOTE_NOT_CLOSED/, /quotes/],
+    ['a CSV row with more cells', 'text/csv', 'key,title\n1,a\n2,b, c\n', 400, 'row 2', '"3 cells"', /at most 2/],
+    ['NDJSON without titles', 'application/x-ndjson', '{"a":1}\n{"b":2}\n', 400, 'header', '"a, b"', /title/],
     [
       'NDJSON with a broken line',
       'application/x-ndjson',

@@ -18,31 +18,40 @@ const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
 
 describe('a run', () => {
   test('loads, analyses each unit once, and answers with the summary of its report', async () => {
+    const input = runInput({ plan: plan({ ledgerShards: 4 }) });
     const run = await runOrchestration(
       'processIssues',
-      runInput(),
+      input,
       activities({ loadIssues: () => ({ total: 45, units: 41 }) }),
     );
     expect(run).toMatchObject({ runtimeStatus: 'Completed', output: summary(), engineErrors: [] });
     expect(analyzedUnits(run).toSorted((a, b) => a - b)).toEqual(numbers(41));
-    expect(run.calls[0]).toEqual({ name: 'loadIssues', atMs: NOON_MS, input: runInput() });
+    expect(run.calls[0]).toEqual({ name: 'loadIssues', atMs: NOON_MS, input });
     expect(run.calls.find(({ name }) => name === 'analyzeIssue')?.input).toEqual({
       runId: 'run-1',
       unit: 0,
-      plan: { analysis: 'triage', deployment: 'gpt-4o-mini', concurrency: 10, requestTimeoutMs: 60_000 },
+      plan: {
+        analysis: 'triage',
+        deployment: 'gpt-4o-mini',
+        concurrency: 10,
+        requestTimeoutMs: 60_000,
+        ledgerShards: 4,
+      },
     });
     const drained = { kind: 'drained', code: null };
     expect(reportInputs(run)).toEqual([
       {
         runId: 'run-1',
         attempt: 1,
-        plan: plan(),
+        plan: plan({ ledgerShards: 4 }),
         startedAtMs: NOON_MS,
         endedAtMs: NOON_MS,
+        failure: null,
         loaded: {
           layout: { units: 41, batchSize: 20, streams: 3 },
           ends: [drained, drained, drained],
           deferrals: 0,
+          batches: 3,
         },
       },
     ]);
@@ -97,6 +106,7 @@ describe('a run', () => {
       layout: { units: 0, batchSize: 20, streams: 0 },
       ends: [],
       deferrals: 0,
+      batches: 0,
     });
   });
 
@@ -126,9 +136,25 @@ describe('what goes wrong', () => {
       ['loadIssues', 30_000],
       ['buildReport', 30_000],
     ]);
-    expect(reportInputs(run)[0]).toMatchObject({ loaded: null, startedAtMs: NOON_MS, endedAtMs: NOON_MS + 30_000 });
+    expect(reportInputs(run)[0]).toMatchObject({
+      failure: 'row 7 is broken',
+      loaded: null,
+      startedAtMs: NOON_MS,
+      endedAtMs: NOON_MS + 30_000,
+    });
     expect(run.runtimeStatus).toBe('Failed');
     expect(run.output).toContain('row 7 is broken');
+  });
+
+  test('a load failure is reported by its first line, in the words of the activity', async () => {
+    const unreadable = activities({
+      loadIssues() {
+        throw new Error('loadIssues failed: line 2 must be valid JSON\nbeyond the first line');
+      },
+      buildReport: () => summary({ status: 'failed' }),
+    });
+    const run = await runOrchestration('processIssues', runInput(), unreadable);
+    expect(reportInputs(run)[0]?.failure).toBe('loadIssues failed: line 2 must be valid JSON');
   });
 
   test('a load that fails once is forgotten', async () => {
@@ -161,6 +187,8 @@ describe('what goes wrong', () => {
       { kind: 'died', code: null },
       { kind: 'drained', code: null },
     ]);
+    // Two of each stream that came to its end.
+    expect(reportInputs(run)[0]).toMatchObject({ failure: null, loaded: { batches: 4 } });
     const others = numbers(120).filter(unit => !(unit >= 80 && unit < 100));
     expect(analyzedUnits(run).toSorted((a, b) => a - b)).toEqual(others);
   });
@@ -199,7 +227,7 @@ describe('what goes wrong', () => {
     });
   });
 
-  test('deferrals of all streams add up', async () => {
+  test('deferrals and batches of all streams add up', async () => {
     const putBackOnce = new Set([3, 25, 26]);
     const run = await runOrchestration(
       'processIssues',
@@ -209,7 +237,7 @@ describe('what goes wrong', () => {
         analyzeIssue: ({ unit }, clock) => (putBackOnce.delete(unit) ? deferred(clock.nowMs() + 5_000) : settled()),
       }),
     );
-    expect(reportInputs(run)[0]?.loaded?.deferrals).toBe(3);
+    expect(reportInputs(run)[0]?.loaded).toMatchObject({ deferrals: 3, batches: 5 });
     expect(run.instance('run-1:1:1').customStatuses.at(-1)).toMatchObject({
       progress: {
         ...NO_PROGRESS,

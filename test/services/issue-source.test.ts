@@ -2,11 +2,10 @@ import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Source } from '../../src/core/contracts.ts';
-import { contentOf, type Issue } from '../../src/core/issues.ts';
+import type { Issue } from '../../src/core/issues.ts';
 import { InvalidInputError } from '../../src/core/problems.ts';
-import { countIssues, placeIssues, readIssues, sha256 } from '../../src/services/issue-source.ts';
+import { readIssues } from '../../src/services/issue-source.ts';
 import { inChunks } from '../helpers/chunks.ts';
-import { issue } from '../helpers/factories.ts';
 
 function read(format: Source['format'], text: string | Buffer, cuts: readonly number[] = []): Promise<Issue[]> {
   return Array.fromAsync(readIssues(format, inChunks(Buffer.from(text), cuts)));
@@ -79,12 +78,18 @@ describe('CSV', () => {
     ]);
   });
 
-  test('may have rows that are too short or too long', async () => {
-    expect(await read('csv', 'id,title,description\nA-1\nA-2,Two\nA-3,Three,text,more,and more\n')).toEqual([
+  test('may have rows that are too short, or end in empty cells', async () => {
+    expect(await read('csv', 'id,title,description\nA-1\nA-2,Two\nA-3,Three,text,, \n')).toEqual([
       { id: 'A-1', title: '', description: '' },
       { id: 'A-2', title: 'Two', description: '' },
       { id: 'A-3', title: 'Three', description: 'text' },
     ]);
+  });
+
+  test('may not have a row with more in it than the header: a comma there would cut the issue short', async () => {
+    expect(await refusal('csv', 'id,title\nA-1,One\nA-2,secret, and more\n')).toBe(
+      'row 2 is "3 cells"; allowed: at most 2, as the header has; a cell that holds the delimiter must be in quotes',
+    );
   });
 
   test.each([
@@ -248,52 +253,4 @@ describe('JSON', () => {
   ])('that is or has %s is refused', async (_, text, message) => {
     expect(await refusal('json', text)).toBe(message);
   });
-});
-
-describe('placeIssues', () => {
-  async function place(issues: readonly Issue[], limit: number | null = null) {
-    async function* each() {
-      yield* issues;
-    }
-    const places: unknown[] = [];
-    const counts = await countIssues(placeIssues(each(), contentOf, limit), ({ index, sameAs, issue: { id } }) =>
-      places.push([id, index, sameAs]),
-    );
-    return { places, ...counts, copies: Object.fromEntries(counts.copies) };
-  }
-
-  const [a, b] = [issue({ id: 'A' }), issue({ id: 'B', title: 'Other' })];
-
-  test('numbers issues, and points copies to the first of them', async () => {
-    expect(await place([a, b, { ...a, id: 'A2' }, a, { ...b, id: 'B2' }])).toEqual({
-      places: [
-        ['A', 0, null],
-        ['B', 1, null],
-        ['A2', 2, 0],
-        ['A', 3, 0],
-        ['B2', 4, 1],
-      ],
-      total: 5,
-      units: 2,
-      copies: { 0: 2, 1: 1 },
-    });
-  });
-
-  test('takes no more than the limit, and looks at no issue beyond it', async () => {
-    expect(await place([a, b, { ...b, id: 'A' }], 2)).toMatchObject({ total: 2, units: 2 });
-    expect(await place([a, b], 5)).toMatchObject({ total: 2 });
-  });
-
-  test('refuses one id with two contents by both rows, and a source without issues', async () => {
-    await expect(place([a, b, { ...b, id: 'A' }])).rejects.toThrow(
-      'issues.2.id is "A"; allowed: one content for each id, but rows 1 and 3 differ',
-    );
-    await expect(place([])).rejects.toThrow('source is "0 issues"; allowed: 1 issue or more');
-  });
-});
-
-test('sha256 is the known hash, of text and of bytes', () => {
-  const known = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
-  expect(sha256('abc')).toBe(known);
-  expect(sha256(Buffer.from('abc'))).toBe(known);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { LedgerRow } from '../../src/core/ledger.ts';
-import { createLedgerStore } from '../../src/services/ledger-store.ts';
+import { createLedgerStore, createLedgerStores } from '../../src/services/ledger-store.ts';
 import { ledgerFacts, settledRow } from '../helpers/factories.ts';
 import { createMemoryLedger } from '../helpers/memory-stores.ts';
 import { ownStorage } from '../helpers/test-storage.ts';
@@ -127,6 +127,30 @@ describe('the ledger in Table storage', () => {
       storage.table(`FanfoldLedger${table}`).getEntity('run', rowKey);
     expect(await columnsOf(1, '00000005')).toMatchObject({ state: 'settled', outcome: 'failed', code: 'refused' });
     expect(await columnsOf(2, '00000006')).toMatchObject({ state: 'claimed', outcome: '', code: '' });
+  });
+
+  test('of two runs is spread over the tables of each, by the number that it began with', async () => {
+    const storage = ownStorage();
+    const ledgers = createLedgerStores(storage);
+    await ledgers(1).write('one', 5, claimed, null);
+    await ledgers(4).write('four', 5, released, null);
+    const tableOf = async (runId: string) => {
+      const tables: number[] = [];
+      for (const table of [0, 1]) {
+        const entity = await storage
+          .table(`FanfoldLedger${table}`)
+          .getEntity(runId, '00000005')
+          .catch(() => null);
+        if (entity) tables.push(table);
+      }
+      return tables;
+    };
+    expect([await tableOf('one'), await tableOf('four')]).toEqual([[0], [1]]);
+    expect((await ledgers(1).read('one', 5))?.row).toEqual(claimed);
+    expect((await ledgers(4).read('four', 5))?.row).toEqual(released);
+    expect(await ledgers(1).read('four', 5)).toBeNull();
+    expect(await ledgers(4).openReader('four')(5)).toEqual(released);
+    expect(ledgers(4)).toBe(ledgers(4));
   });
 
   test('stores whole characters in each property of an answer', async () => {

@@ -43,6 +43,7 @@ describe('GET /api/health', () => {
 
   test('warns of a service that does not answer, and of settings that do not fit together', async () => {
     const { status, json } = await health({ settings: { concurrency: 20 }, service: { reachable: false } });
+    expect(json.status).toBe('model_unreachable');
     expect(status).toBe(200);
     expect(json.warnings).toHaveLength(2);
     expect(json.warnings.join()).toContain('MAX_CONCURRENT_AI_CALLS is 20');

@@ -50,8 +50,16 @@ describe('readBody', () => {
   test.each([
     ['nothing', httpRequest({ method: 'POST' }), 'body is "empty"; allowed: a body'],
     ['an empty text', json(''), 'body is "empty"; allowed: a body'],
-    ['Latin-1', json(Buffer.from('Grüße', 'latin1')), 'body is "5 bytes"; allowed: text in UTF-8'],
-    ['half a character', json(Buffer.from('€').subarray(0, 2)), 'body is "2 bytes"; allowed: text in UTF-8'],
+    [
+      'Latin-1',
+      json(Buffer.from('Grüße', 'latin1')),
+      'body is "5 bytes"; allowed: text in UTF-8 (in Excel: save as "CSV UTF-8")',
+    ],
+    [
+      'half a character',
+      json(Buffer.from('€').subarray(0, 2)),
+      'body is "2 bytes"; allowed: text in UTF-8 (in Excel: save as "CSV UTF-8")',
+    ],
   ])('refuses %s', async (_, request, message) => {
     expect(await refusal(readBody(request, 100))).toMatchObject({ message, violations: [{ field: 'body' }] });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/core/problems.ts';
-import { fieldProblem, HttpProblem, noSuchRun, route } from '../../src/triggers/responses.ts';
+import { fieldProblem, HttpProblem, noSuchRun, RETRY_AFTER_SECONDS, route } from '../../src/triggers/responses.ts';
 import { callHandler, httpRequest } from '../helpers/http.ts';
 
 const throwing = (error: unknown) => route(() => Promise.reject(error));
@@ -68,6 +68,10 @@ describe('route', () => {
     expect(`${text}${JSON.stringify([...headers])}`).not.toContain('secret');
     expect(logged).toEqual(['test-function failed', error]);
   });
+});
+
+test('a poller is told to wait 5 s', () => {
+  expect(RETRY_AFTER_SECONDS).toBe('5');
 });
 
 test('a field problem and a missing run name field, value and what is allowed', () => {

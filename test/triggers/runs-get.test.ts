@@ -1,5 +1,5 @@
 import type { DurableClient } from 'durable-functions';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createReportBuilder } from '../../src/core/report.ts';
 import { createResultsStore, csvOf } from '../../src/services/results.ts';
 import type { RunRow } from '../../src/services/run-store.ts';
@@ -7,7 +7,7 @@ import { route } from '../../src/triggers/responses.ts';
 import { signedLink } from '../../src/triggers/run-links.ts';
 import { createRunViews, type RunView } from '../../src/triggers/run-views.ts';
 import { createLinkGet, createRunGet } from '../../src/triggers/runs-get.ts';
-import { reportInput, resultLine, settled, summary, unsuccessful } from '../helpers/factories.ts';
+import { NOON_MS, reportInput, resultLine, settled, summary, unsuccessful } from '../helpers/factories.ts';
 import { callHandler, httpRequest } from '../helpers/http.ts';
 import { createMemoryBlobs } from '../helpers/memory-stores.ts';
 import { runRow } from '../helpers/run-rows.ts';
@@ -65,6 +65,10 @@ function look(view: RunView, row: RunRow, query: Record<string, string> = {}, cl
 }
 
 describe('the status', () => {
+  const clock = (nowMs: number) => vi.useFakeTimers({ toFake: ['Date'], now: nowMs });
+  beforeEach(() => void clock(NOON_MS));
+  afterEach(() => void vi.useRealTimers());
+
   const { views } = viewsOver([]);
   const streams = (succeeded: number) => ({
     runtimeStatus: 'Running',
@@ -98,17 +102,40 @@ describe('the status', () => {
     });
   });
 
-  test('before the orchestration is there is "starting"', async () => {
-    expect(await look(views.status, runRow())).toMatchObject({
-      status: 202,
-      json: { status: 'starting', progress: { total: null, done: 0 } },
-    });
+  test('is "starting" for five minutes without an orchestration, then failed, with what to do', async () => {
+    clock(NOON_MS + 300_000);
+    const early = await look(views.status, runRow());
+    expect([early.status, early.json.status, early.json.error]).toEqual([202, 'starting', null]);
+    expect(early.json.progress).toMatchObject({ total: null, done: 0 });
+    clock(NOON_MS + 300_001);
+    const { status, headers, json } = await look(views.status, runRow());
+    expect([status, json.status, headers.get('location')]).toEqual([200, 'failed', null]);
+    expect(json.error).toBe(
+      'There is no orchestration of this run: its start was interrupted, or its history was purged before its end. ' +
+        'The same request with the same id or Idempotency-Key starts it again.',
+    );
+  });
+
+  test('with an orchestration is not failed, however long it takes', async () => {
+    clock(NOON_MS + 86_400_000);
+    const client = clientOf({ 'run-1': { runtimeStatus: 'Pending' } });
+    expect(await look(views.status, runRow(), {}, client)).toMatchObject({ status: 202, json: { status: 'starting' } });
+  });
+
+  test('of a run whose issues could not be loaded has the reason from its summary', async () => {
+    const row = runRow({ summary: summary({ status: 'failed', error: 'line 2 must be valid JSON' }) });
+    const { status, json } = await look(views.status, row, {}, {} as DurableClient);
+    expect([status, json.status, json.error]).toEqual([200, 'failed', 'line 2 must be valid JSON']);
   });
 
   test('at the end is 200, without asking the engine', async () => {
     const { status, json, headers } = await look(views.status, ENDED, {}, {} as DurableClient);
     expect([status, headers.get('location')]).toEqual([200, null]);
-    expect(json).toMatchObject({ status: 'completed', summary: summary(), progress: { total: 3, done: 3 } });
+    expect(json).toMatchObject({
+      status: 'completed',
+      summary: summary(),
+      progress: { total: 3, done: 3, batches: 2 },
+    });
   });
 
   test('that cannot be had is an error, not a missing run', async () => {
@@ -191,10 +218,18 @@ describe('what is written at the end', () => {
     const root = { runtimeStatus: 'Running', customStatus: { phase: 'analyzing', total: 60, units: 60, streams: 3 } };
     const { status, headers, json } = await look(view, runRow(), {}, clientOf({ 'run-1': root }));
     expect([status, headers.get('retry-after')]).toEqual([409, '5']);
-    expect(json.detail).toBe(
-      `The ${what} of run run-1 are written at its end; it is running, 0 of 60 issues are done.`,
-    );
+    expect(json.detail).toBe(`Run run-1 is running, 0 of 60 issues are done; its ${what} can be had at its end.`);
   });
+
+  test.each(['results', 'report'] as const)(
+    '%s of a run that was ended are a 409 that does not promise any',
+    async view => {
+      const root = { runtimeStatus: 'Terminated', customStatus: null, output: 'enough' };
+      const { status, headers, json } = await look(view, runRow(), {}, clientOf({ 'run-1': root }));
+      expect([status, headers.get('retry-after')]).toEqual([409, null]);
+      expect(json.detail).toBe(`Run run-1 is terminated: it ended before its ${what} could be written.`);
+    },
+  );
 });
 
 describe('GET /api/runs/{runId}/{view}', () => {
