@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { CEILING_VARIABLE } from '../../src/core/settings.ts';
 import { someIssues, startApp, type TestApp } from '../helpers/app.ts';
 
 async function historyOf(app: TestApp, instanceId: string): Promise<string[]> {
@@ -32,20 +33,31 @@ describe('a run of 120 issues with default settings', () => {
 });
 
 describe('the calls in flight', () => {
+  // An answer takes far longer than the writes around it, so that all permits are in use at one time in spite of a busy machine.
+  const simulator = { latencyMs: 500, latencyCv: 0 };
+
   it.each([3, 5, 10])('are at most, and at times exactly, the %i that the run asked for', async concurrency => {
-    await using app = await startApp({ simulator: { latencyMs: 60 } });
-    const runId = await app.startRun({ source: { issues: someIssues(80) }, concurrency, batchDelayMs: 0 });
+    await using app = await startApp({ simulator });
+    const issues = someIssues(8 * concurrency);
+    const runId = await app.startRun({ source: { issues }, concurrency, batchDelayMs: 0 });
     const { summary } = await app.finished(runId);
-    expect(summary?.succeeded).toBe(80);
+    expect(summary?.succeeded).toBe(issues.length);
     expect(app.simulator.stats().maxInFlight).toBe(concurrency);
   });
 
   it('are the number asked for with concurrencyScope "run" too, by one stream each', async () => {
-    await using app = await startApp({ simulator: { latencyMs: 60 } });
-    const runId = await app.startRun({ source: { issues: someIssues(40) }, concurrency: 4, concurrencyScope: 'run' });
+    await using app = await startApp({ simulator });
+    const runId = await app.startRun({ source: { issues: someIssues(32) }, concurrency: 4, concurrencyScope: 'run' });
     const { summary } = await app.finished(runId);
-    expect(summary?.succeeded).toBe(40);
+    expect(summary?.succeeded).toBe(32);
     expect(app.simulator.stats().maxInFlight).toBe(4);
+  });
+
+  it('are as many as the ceiling allows when it is raised, also above the usual number of connections', async () => {
+    await using app = await startApp({ simulator, env: { [CEILING_VARIABLE]: '24', MAX_CONCURRENT_AI_CALLS: '24' } });
+    const runId = await app.startRun({ source: { issues: someIssues(120) }, batchDelayMs: 0 });
+    await app.finished(runId);
+    expect(app.simulator.stats().maxInFlight).toBe(24);
   });
 });
 

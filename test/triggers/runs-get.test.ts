@@ -221,15 +221,15 @@ describe('what is written at the end', () => {
     expect(json.detail).toBe(`Run run-1 is running, 0 of 60 issues are done; its ${what} can be had at its end.`);
   });
 
-  test.each(['results', 'report'] as const)(
-    '%s of a run that was ended are a 409 that does not promise any',
-    async view => {
-      const root = { runtimeStatus: 'Terminated', customStatus: null, output: 'enough' };
-      const { status, headers, json } = await look(view, runRow(), {}, clientOf({ 'run-1': root }));
-      expect([status, headers.get('retry-after')]).toEqual([409, null]);
-      expect(json.detail).toBe(`Run run-1 is terminated: it ended before its ${what} could be written.`);
-    },
-  );
+  test.each([
+    ['results', resultsView],
+    ['report', report],
+  ])('of a run that was ended: %s answer 409 and promise nothing', async (what, view) => {
+    const root = { runtimeStatus: 'Terminated', customStatus: null, output: 'enough' };
+    const { status, headers, json } = await look(view, runRow(), {}, clientOf({ 'run-1': root }));
+    expect([status, headers.get('retry-after')]).toEqual([409, null]);
+    expect(json.detail).toBe(`Run run-1 is terminated: it ended before its ${what} could be written.`);
+  });
 });
 
 describe('GET /api/runs/{runId}/{view}', () => {
