@@ -3,7 +3,7 @@ import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } fr
 import * as df from 'durable-functions';
 import { analysisNamed } from '../core/analyses.ts';
 import { questionOf } from '../core/analysis.ts';
-import { CONTRACTS, type RunInput, type Source } from '../core/contracts.ts';
+import { CONTRACTS, type RunInput, RunInputSchema, type Source } from '../core/contracts.ts';
 import { createEstimator } from '../core/estimate.ts';
 import { runBlobs, uploadBlobs } from '../core/names.ts';
 import { invalid, parseInput } from '../core/problems.ts';
@@ -115,8 +115,7 @@ async function start(
   const client = df.getClient(context);
   if (!existing?.summary && (await instanceOf(client, runId)) === null) {
     if (content.bytes) await services.blobs.write(blob, content.bytes);
-    const { requestHash: _, createdAtMs: __, linkSecret: ___, summary: ____, ...firstInput } = existing ?? row;
-    await startOnce(client, firstInput);
+    await startOnce(client, RunInputSchema.parse(existing ?? row));
     context.log(
       `run ${runId} is started: "${plan.analysis}" on ${plan.deployment}, ${plan.concurrency} calls at a time`,
     );
