@@ -128,6 +128,9 @@ describe('what a run meets on its way', () => {
     const runId = await app.startRun({ source: { issues: someIssues(8) } });
     const { summary } = await app.finished(runId);
     expect(summary).toMatchObject({ total: 8, succeeded: 5, failed: 3, possiblyPaidTwice: 1 });
+    expect(app.hostLines.join('\n')).toMatch(
+      /run \S+ is completed: 8 issues, 5 succeeded, 3 failed, .*\(content_filter 1, invalid_output 1, refused 1\)/,
+    );
     const { json } = await app.call('GET', `/runs/${runId}/results?outcome=failed`);
     expect(json.results.map(({ id, code }: { id: string; code: string }) => [id, code])).toEqual([
       ['T-1', 'content_filter'],

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Source } from '../../src/core/contracts.ts';
 import type { Issue } from '../../src/core/issues.ts';
 import { InvalidInputError } from '../../src/core/problems.ts';
-import { readIssues } from '../../src/services/issue-source.ts';
+import { readIssues, single } from '../../src/services/issue-source.ts';
 import { inChunks } from '../helpers/chunks.ts';
 
 function read(format: Source['format'], text: string | Buffer, cuts: readonly number[] = []): Promise<Issue[]> {
@@ -252,5 +252,20 @@ describe('JSON', () => {
     ],
   ])('that is or has %s is refused', async (_, text, message) => {
     expect(await refusal('json', text)).toBe(message);
+  });
+});
+
+describe('bytes in pieces', () => {
+  test('are the same bytes, and let other work have its turn between them', async () => {
+    const bytes = Buffer.alloc(700_000, 'abcdefg');
+    const turns: string[] = [];
+    const pieces: Uint8Array[] = [];
+    for await (const piece of single(bytes)) {
+      pieces.push(piece);
+      turns.push('piece');
+      setImmediate(() => turns.push('other work'));
+    }
+    expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+    expect(turns).toEqual(['piece', 'other work', 'piece', 'other work', 'piece', 'other work']);
   });
 });
