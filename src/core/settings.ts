@@ -123,10 +123,10 @@ const EnvironmentSchema = z.object(
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): Settings {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const values = parseInput(EnvironmentSchema, given, 'environment');
-  const settings = Object.fromEntries(
+  const separate = Object.fromEntries(
     Object.entries(SETTINGS).map(([name, { env: variable, fallback }]) => [name, values[variable] ?? fallback]),
   ) as Settings;
-  const following = followCeiling(settings, given);
+  const settings = followCeiling(separate, given);
   const { endpoint, storage, storageAccount } = SETTINGS;
   const missing = [
     ...(settings.endpoint === null ? [{ field: endpoint.env, allowed: endpoint.allowed }] : []),
@@ -135,7 +135,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
       : []),
   ];
   if (missing.length > 0) throw new InvalidInputError(missing.map(violation => ({ ...violation, value: 'missing' })));
-  return following;
+  return settings;
 }
 
 /** Connections that nobody set are as many as the calls that may be in flight. */

@@ -207,7 +207,7 @@ export async function countIssues(
 }
 
 /** Bytes in pieces, with time between them for whatever else the process does. */
-export async function* single(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+export async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
     yield bytes.subarray(start, start + PIECE_BYTES);
     await setImmediate();
@@ -222,5 +222,5 @@ export interface IssueSource {
   readonly placeIssues: typeof placeIssues;
   readonly countIssues: typeof countIssues;
   readonly sha256: typeof sha256;
-  readonly single: typeof single;
+  readonly inPieces: typeof inPieces;
 }

@@ -2,15 +2,16 @@ const NEWLINE = 0x0a;
 
 /** Splits bytes into lines of UTF-8 text at line feeds only; other line separators are data. */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  let rest = Buffer.alloc(0);
+  // Pieces of a line that has not ended: joined once, so that a line of many chunks costs no more than its length.
+  let pieces: Uint8Array[] = [];
   for await (const chunk of chunks) {
-    const bytes = Buffer.concat([rest, chunk]);
     let start = 0;
-    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-      yield bytes.toString('utf8', start, end);
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      yield Buffer.concat([...pieces, chunk.subarray(start, end)]).toString('utf8');
+      pieces = [];
       start = end + 1;
     }
-    rest = bytes.subarray(start);
+    if (start < chunk.length) pieces.push(chunk.subarray(start));
   }
-  if (rest.length > 0) yield rest.toString('utf8');
+  if (pieces.length > 0) yield Buffer.concat(pieces).toString('utf8');
 }

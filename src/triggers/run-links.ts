@@ -39,14 +39,9 @@ export function isValidToken(
   secret: string,
   nowMs: number,
 ): boolean {
-  const [given, genuine] = [signature, signatureOf(runId, expiresAtMs, secret)].map(text => Buffer.from(text));
-  return (
-    given !== undefined &&
-    genuine !== undefined &&
-    given.length === genuine.length &&
-    timingSafeEqual(given, genuine) &&
-    nowMs < expiresAtMs
-  );
+  const given = Buffer.from(signature);
+  const genuine = Buffer.from(signatureOf(runId, expiresAtMs, secret));
+  return given.length === genuine.length && timingSafeEqual(given, genuine) && nowMs < expiresAtMs;
 }
 
 function signatureOf(runId: string, expiresAtMs: number, secret: string): string {

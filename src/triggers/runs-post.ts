@@ -67,7 +67,7 @@ async function contentOf({ blobs }: Services, { source }: RunRequest): Promise<C
 
 function placed({ source, blobs }: Services, request: RunRequest, plan: RunPlan, { format, bytes, blob }: Content) {
   const analysis = analysisNamed(plan.analysis);
-  const issues = source.readIssues(format, bytes ? source.single(bytes) : blobs.chunks(blob('')));
+  const issues = source.readIssues(format, bytes ? source.inPieces(bytes) : blobs.chunks(blob('')));
   return source.placeIssues(issues, issue => questionOf(analysis, plan.deployment, issue), request.limit ?? null);
 }
 

@@ -41,7 +41,7 @@ export function createUploadsPost({ blobs, source }: Services): HttpHandler {
   return route(async request => {
     const format = formatOf(request);
     const content = await readBody(request, format === 'json' ? MAX_JSON_BYTES : MAX_FILE_BYTES);
-    const placed = source.placeIssues(source.readIssues(format, source.single(content)), contentOf, null);
+    const placed = source.placeIssues(source.readIssues(format, source.inPieces(content)), contentOf, null);
     const { total, units } = await source.countIssues(placed);
     const uploadId = `${source.sha256(content).slice(0, 32)}.${format}`;
     const description: UploadDescription = { uploadId, format, bytes: content.length, issues: total, distinct: units };

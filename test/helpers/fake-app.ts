@@ -174,14 +174,7 @@ function createRoutes({ lines = THREE_LINES, plan = {}, polls = lines.length, en
     const found = lines.filter(line => outcome === null || line.outcome === outcome);
     if (query.get('format') === 'csv')
       return { status: 200, body: ['id', ...found.map(({ id }) => id)].map(row => `${row}\n`).join('') };
-    if (query.get('format') === 'ndjson')
-      return { status: 200, body: found.map(line => `${JSON.stringify(line)}\n`).join('') };
-    const [offset, limit] = [Number(query.get('offset')), Number(query.get('limit'))];
-    const nextOffset = offset + limit < found.length ? offset + limit : null;
-    return {
-      status: 200,
-      body: { total: found.length, offset, limit, nextOffset, results: found.slice(offset, offset + limit) },
-    };
+    return { status: 200, body: found.map(line => `${JSON.stringify(line)}\n`).join('') };
   }
 
   return (request: SeenRequest): Answer => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { contentOf, type Issue } from '../../src/core/issues.ts';
-import { countIssues, placeIssues, readIssues, sha256, single } from '../../src/services/issue-source.ts';
+import { countIssues, inPieces, placeIssues, readIssues, sha256 } from '../../src/services/issue-source.ts';
 import { issue } from '../helpers/factories.ts';
 
 describe('placeIssues', () => {
@@ -45,10 +45,12 @@ describe('placeIssues', () => {
   });
 });
 
-test('single bytes are one chunk, and are read like a file', async () => {
+test('a few bytes are one piece, and are read like a file', async () => {
   const bytes = Buffer.from('title\nOne\n');
-  expect(await Array.fromAsync(single(bytes))).toEqual([bytes]);
-  expect(await Array.fromAsync(readIssues('csv', single(bytes)))).toEqual([{ id: '1', title: 'One', description: '' }]);
+  expect(await Array.fromAsync(inPieces(bytes))).toEqual([bytes]);
+  expect(await Array.fromAsync(readIssues('csv', inPieces(bytes)))).toEqual([
+    { id: '1', title: 'One', description: '' },
+  ]);
 });
 
 test('sha256 is the known hash, of text and of bytes', () => {

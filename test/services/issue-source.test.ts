@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Source } from '../../src/core/contracts.ts';
 import type { Issue } from '../../src/core/issues.ts';
 import { InvalidInputError } from '../../src/core/problems.ts';
-import { readIssues, single } from '../../src/services/issue-source.ts';
+import { inPieces, readIssues } from '../../src/services/issue-source.ts';
 import { inChunks } from '../helpers/chunks.ts';
 
 function read(format: Source['format'], text: string | Buffer, cuts: readonly number[] = []): Promise<Issue[]> {
@@ -260,7 +260,7 @@ describe('bytes in pieces', () => {
     const bytes = Buffer.alloc(700_000, 'abcdefg');
     const turns: string[] = [];
     const pieces: Uint8Array[] = [];
-    for await (const piece of single(bytes)) {
+    for await (const piece of inPieces(bytes)) {
       pieces.push(piece);
       turns.push('piece');
       setImmediate(() => turns.push('other work'));
