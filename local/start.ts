@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ensureAppBuilt } from './app-build.ts';
 import { type AzuritePorts, startAzurite } from './azurite.ts';
-import { openSqliteStore } from './engine/sqlite-store.ts';
+import { openSqliteStore } from './engine/store/sqlite-store.ts';
 import { chooseService, type Environment, hostEnvironment, type ServiceChoice } from './environment.ts';
 import { LocalError } from './errors.ts';
 import { startHostProcess } from './host-process.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BlobServiceClient, RestError } from '@azure/storage-blob';
-import type { Store } from './engine/store.ts';
+import type { Store } from './engine/store/store.ts';
 import { LocalError } from './errors.ts';
 
 const META_KEY = 'storageMarker';

@@ -81,7 +81,7 @@ describe('imports', () => {
     ['src/activities/a.ts', "import type { BlobStore } from '../services/blobs.ts';"],
     ['src/services/a.ts', "import OpenAI from 'openai/index'; import { text } from 'node:stream/consumers';"],
     ['src/services/a.ts', "import type { BlobStore } from './blobs.ts';"],
-    ['local/host/load-app.ts', 'const app = await import(name);'],
+    ['local/host/worker/load-app.ts', 'const app = await import(name);'],
     ['cli/local-app.ts', "const local = await import('../local/start.ts');"],
     ['cli/commands/demo.ts', "import { startLocally } from '../local-app.ts';"],
   ])('%s: %s is allowed', (path, text) => {

@@ -1,8 +1,8 @@
-import { EventType, eventBase, type HistoryEvent } from './history.ts';
-import { activityFailure, activityResult, activityTrigger } from './payloads.ts';
+import { EventType, eventBase, type HistoryEvent } from './protocol/history.ts';
+import { activityFailure, activityResult, activityTrigger } from './protocol/payloads.ts';
+import type { InvocationOutcome } from './protocol/worker.ts';
 import { type EngineServices, invokeSafely } from './services.ts';
-import type { ActivityTask } from './store.ts';
-import type { InvocationOutcome } from './worker.ts';
+import type { ActivityTask } from './store/store.ts';
 
 /**
  * Runs an activity and sends its end to the orchestrator.

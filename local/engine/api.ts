@@ -1,4 +1,4 @@
-import type { HistoryEvent } from './history.ts';
+import type { HistoryEvent } from './protocol/history.ts';
 
 /** Runtime status of an instance, by the names of the Durable management API. */
 export type RuntimeStatus =

@@ -1,8 +1,8 @@
 import { type ControlResult, type Engine, type InstanceRecord, StartRefusedError } from './api.ts';
-import { executionStarted, newId } from './episode-commit.ts';
-import { EventType, eventBase, type HistoryEvent } from './history.ts';
+import { EventType, eventBase, type HistoryEvent } from './protocol/history.ts';
 import type { EngineServices } from './services.ts';
-import { isFinished, type StoredInstance } from './store.ts';
+import { executionStarted, newId } from './step/episode-commit.ts';
+import { isFinished, type StoredInstance } from './store/store.ts';
 
 const LONGEST_INSTANCE_ID = 256;
 

@@ -2,7 +2,7 @@ import { runActivity } from './activity.ts';
 import { runEpisode } from './episode.ts';
 import { createHistoryCache } from './history-cache.ts';
 import type { EngineServices } from './services.ts';
-import type { ActivityTask } from './store.ts';
+import type { ActivityTask } from './store/store.ts';
 
 /** How much runs at once, and for how long. */
 export interface EngineLimits {

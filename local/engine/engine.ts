@@ -1,7 +1,7 @@
 import type { Engine } from './api.ts';
 import { createControl } from './control.ts';
 import { createDispatcher, type EngineLimits } from './dispatcher.ts';
-import { DEFAULT_PAYLOAD_SETTINGS, type PayloadSettings } from './payloads.ts';
+import { DEFAULT_PAYLOAD_SETTINGS, type PayloadSettings } from './protocol/payloads.ts';
 import { createPump } from './pump.ts';
 import { createFunctionLookup, type EngineServices } from './services.ts';
 

@@ -1,10 +1,10 @@
-import { executionStarted, type Generation, newId, toCommit, toJson } from './episode-commit.ts';
-import { EventType, type ExecutionStarted, eventBase, type HistoryEvent } from './history.ts';
 import { appendToHistory, eventsToJson, type HistoryCache, type LoadedHistory } from './history-cache.ts';
-import { orchestratorTrigger, readTurn } from './payloads.ts';
+import { EventType, type ExecutionStarted, eventBase, type HistoryEvent } from './protocol/history.ts';
+import { orchestratorTrigger, readTurn } from './protocol/payloads.ts';
+import { type Outcome, type Replay, replay } from './replay/shim.ts';
 import { type EngineServices, invokeSafely } from './services.ts';
-import { type Outcome, type Replay, replay } from './shim.ts';
-import { isFinished, type Message, type StoredInstance } from './store.ts';
+import { executionStarted, type Generation, newId, toCommit, toJson } from './step/episode-commit.ts';
+import { isFinished, type Message, type StoredInstance } from './store/store.ts';
 
 type LoadedGeneration = Generation & { readonly past: LoadedHistory };
 

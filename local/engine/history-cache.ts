@@ -1,5 +1,5 @@
-import type { HistoryEvent } from './history.ts';
-import type { Store, StoredInstance } from './store.ts';
+import type { HistoryEvent } from './protocol/history.ts';
+import type { Store, StoredInstance } from './store/store.ts';
 
 /** How much JSON of histories is kept in memory; their events take several times that. */
 const MAX_CACHED_CHARACTERS = 16_000_000;

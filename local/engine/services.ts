@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
-import type { PayloadSettings } from './payloads.ts';
-import type { Store } from './store.ts';
-import type { FunctionKind, InvocationOutcome, RpcTypedData, Worker } from './worker.ts';
+import type { PayloadSettings } from './protocol/payloads.ts';
+import type { FunctionKind, InvocationOutcome, RpcTypedData, Worker } from './protocol/worker.ts';
+import type { Store } from './store/store.ts';
 
 /** Takes one log line; `source` is the function that it is about, or `engine`. */
 export type EngineLog = (

@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest';
-import { loadApp } from '../../local/host/load-app.ts';
+import { loadApp } from '../../local/host/worker/load-app.ts';
 import { CONTRACTS } from '../../src/core/contracts.ts';
 
 const DURABLE_TRIGGERS = ['orchestrationTrigger', 'activityTrigger', 'entityTrigger'];

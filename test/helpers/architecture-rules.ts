@@ -43,7 +43,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   { of: 'src/index.ts', values: ['src/', 'package.json', ...OUTSIDE] },
   { of: 'local/engine/', values: [CORE, 'local/engine/', ...OUTSIDE] },
   {
-    of: 'local/host/load-app.ts',
+    of: 'local/host/worker/load-app.ts',
     values: [CORE, 'local/engine/', 'local/host/', ...OUTSIDE],
     // The app's own files.
     lazily: ['(computed)'],

@@ -1,6 +1,6 @@
 import Module, { createRequire } from 'node:module';
 import type * as DurableFunctions from 'durable-functions';
-import type { FunctionKind, InvocationOutcome, RpcTypedData, Worker } from '../../local/engine/worker.ts';
+import type { FunctionKind, InvocationOutcome, RpcTypedData, Worker } from '../../local/engine/protocol/worker.ts';
 
 interface Metadata {
   readonly name: string;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { RuntimeStatus } from '../../local/engine/api.ts';
 import { createEngine, type DurableEngine, type EngineOptions } from '../../local/engine/engine.ts';
-import { openSqliteStore } from '../../local/engine/sqlite-store.ts';
-import type { Store } from '../../local/engine/store.ts';
+import { openSqliteStore } from '../../local/engine/store/sqlite-store.ts';
+import type { Store } from '../../local/engine/store/store.ts';
 import { createTestWorker, type df, type TestWorker } from './durable-app.ts';
 import { createManualClock, type ManualClock } from './manual-clock.ts';
 

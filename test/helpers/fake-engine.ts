@@ -1,5 +1,5 @@
 import { type ControlResult, type Engine, type InstanceRecord, StartRefusedError } from '../../local/engine/api.ts';
-import type { HistoryEvent } from '../../local/engine/history.ts';
+import type { HistoryEvent } from '../../local/engine/protocol/history.ts';
 
 /** One call that the engine got, with its arguments. */
 export type EngineCall = readonly [method: string, ...args: readonly unknown[]];

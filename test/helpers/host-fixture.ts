@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import type { Worker } from '../../local/engine/worker.ts';
-import { createFunctionRoutes } from '../../local/host/function-routes.ts';
-import { type HttpHandler, openHttpServer } from '../../local/host/http-server.ts';
-import { createInProcessWorker } from '../../local/host/in-process-worker.ts';
-import { loadApp } from '../../local/host/load-app.ts';
+import type { Worker } from '../../local/engine/protocol/worker.ts';
+import { createFunctionRoutes } from '../../local/host/http/function-routes.ts';
+import { type HttpHandler, openHttpServer } from '../../local/host/http/http-server.ts';
 import type { Log, LogLevel } from '../../local/host/log.ts';
+import { createInProcessWorker } from '../../local/host/worker/in-process-worker.ts';
+import { loadApp } from '../../local/host/worker/load-app.ts';
 
 /** The folder of a fixture app. */
 export const fixtureApp = (name: string) => join(import.meta.dirname, '../fixtures/apps', name);

@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest';
 import { createEngine } from '../../local/engine/engine.ts';
-import { EventType, type HistoryEvent } from '../../local/engine/history.ts';
-import { openSqliteStore } from '../../local/engine/sqlite-store.ts';
-import type { Worker } from '../../local/engine/worker.ts';
+import { EventType, type HistoryEvent } from '../../local/engine/protocol/history.ts';
+import type { Worker } from '../../local/engine/protocol/worker.ts';
+import { openSqliteStore } from '../../local/engine/store/sqlite-store.ts';
 import type {
   AnalyzeInput,
   AnalyzeOutput,

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { z } from 'zod';
-import { setEnvironment } from '../../local/host/app-settings.ts';
 import { type Host, startHost } from '../../local/host/host.ts';
+import { setEnvironment } from '../../local/host/settings/app-settings.ts';
 import { collectLog, fixtureApp, pollUntil } from './host-fixture.ts';
 
 const statusSchema = z.looseObject({ runtimeStatus: z.string() });

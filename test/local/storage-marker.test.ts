@@ -1,7 +1,7 @@
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Azurite, startAzurite } from '../../local/azurite.ts';
-import { openSqliteStore } from '../../local/engine/sqlite-store.ts';
+import { openSqliteStore } from '../../local/engine/store/sqlite-store.ts';
 import { checkStorageMarker } from '../../local/storage-marker.ts';
 
 let azurite: Azurite;

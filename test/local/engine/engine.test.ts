@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createEngine } from '../../../local/engine/engine.ts';
-import { openSqliteStore } from '../../../local/engine/sqlite-store.ts';
+import { openSqliteStore } from '../../../local/engine/store/sqlite-store.ts';
 import { createTestWorker } from '../../helpers/durable-app.ts';
 import { createHarness, START_MS } from '../../helpers/engine-harness.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';

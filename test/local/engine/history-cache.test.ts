@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { EventType, eventBase, type HistoryEvent } from '../../../local/engine/history.ts';
 import { appendToHistory, createHistoryCache } from '../../../local/engine/history-cache.ts';
-import { newInstance } from './store-contract.ts';
+import { EventType, eventBase, type HistoryEvent } from '../../../local/engine/protocol/history.ts';
+import { newInstance } from './store/store-contract.ts';
 
 const event: HistoryEvent = { ...eventBase(0), EventType: EventType.OrchestratorStarted };
 const history = appendToHistory({ events: [], json: '' }, [event]);
