@@ -7,11 +7,13 @@ import {
   importBreaches,
   limitBreaches,
 } from './helpers/architecture-rules.ts';
-import { impuritiesOf } from './helpers/purity.ts';
+import { impuritiesOf, stepHazardsOf } from './helpers/purity.ts';
 import { readSources, type SourceFile } from './helpers/source-code.ts';
 
 const app = readSources('src', 'local', 'cli');
 const core = app.filter(({ path }) => path.startsWith('src/core/'));
+/** The steps of the local engine: from state, messages and time to what is to be stored. */
+const steps = app.filter(({ path }) => /^local\/engine\/(protocol|replay|step)\//.test(path));
 
 const example = (path: string, ...lines: string[]): SourceFile => ({ path, text: lines.join('\n') });
 
@@ -63,6 +65,9 @@ describe('imports', () => {
     ['local/host/a.ts', "import { seeded } from '../simulators/seeded.ts';"],
     ['local/host/a.ts', 'const app = await import(name);'],
     ['local/simulators/a.ts', "import { createEngine } from '../engine/engine.ts';"],
+    ['local/testing/a.ts', "import { createHost } from '../host/host.ts';"],
+    ['local/testing/a.ts', "import { createLineLog } from '../host/log.ts';"],
+    ['local/host/a.ts', "import { createTestHub } from '../testing/test-hub.ts';"],
     ['local/a.ts', "import { processIssues } from '../src/orchestrators/process-issues.ts';"],
     ['local/a.ts', "import type { BlobStore } from '../src/services/blobs.ts';"],
     ['local/a.ts', "import { check } from '../scripts/check.ts';"],
@@ -82,10 +87,35 @@ describe('imports', () => {
     ['src/services/a.ts', "import OpenAI from 'openai/index'; import { text } from 'node:stream/consumers';"],
     ['src/services/a.ts', "import type { BlobStore } from './blobs.ts';"],
     ['local/host/worker/load-app.ts', 'const app = await import(name);'],
+    ['local/testing/a.ts', "import type { Log } from '../host/log.ts'; import * as df from 'durable-functions';"],
     ['cli/local-app.ts', "const local = await import('../local/start.ts');"],
     ['cli/commands/demo.ts', "import { startLocally } from '../local-app.ts';"],
   ])('%s: %s is allowed', (path, text) => {
     expect(importBreaches([example(path, text)])).toEqual([]);
+  });
+});
+
+describe('steps of the engine', () => {
+  test('lie in three folders', () => {
+    const folders = new Set(steps.map(({ path }) => path.slice(0, path.lastIndexOf('/'))));
+    expect([...folders].sort()).toEqual(['local/engine/protocol', 'local/engine/replay', 'local/engine/step']);
+  });
+
+  test.each(steps)('$path is pure and waits for nothing', file => {
+    expect(stepHazardsOf(file)).toEqual([]);
+  });
+
+  test.each([
+    "import { readFile } from 'node:fs';",
+    "import { randomUUID } from 'node:crypto';",
+    "import { openSqliteStore } from '../store/sqlite-store.ts';",
+    "import type { Clock } from '../clock.ts';",
+  ])('%s is refused', text => {
+    expect(importBreaches([example('local/engine/step/a.ts', text)])).toHaveLength(1);
+  });
+
+  test.each(['const at = Date.now();', 'const f = async () => {};', 'setImmediate(f);'])('%s is refused', text => {
+    expect(stepHazardsOf(example('local/engine/step/a.ts', text))).toHaveLength(1);
   });
 });
 

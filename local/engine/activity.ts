@@ -1,51 +1,55 @@
+import { callHttp } from './http-activity.ts';
 import { EventType, eventBase, type HistoryEvent } from './protocol/history.ts';
+import { HTTP_ACTIVITY } from './protocol/http-call.ts';
 import { activityFailure, activityResult, activityTrigger } from './protocol/payloads.ts';
-import type { InvocationOutcome } from './protocol/worker.ts';
-import { type EngineServices, invokeSafely } from './services.ts';
+import { deliver } from './run-step.ts';
+import type { EngineServices } from './services.ts';
 import type { ActivityTask } from './store/store.ts';
+
+/** An event less what every end of an activity has. */
+type End =
+  | { readonly EventType: typeof EventType.TaskCompleted; readonly Result: string | null }
+  | { readonly EventType: typeof EventType.TaskFailed; readonly Reason: string; readonly Details: string };
 
 /**
  * Runs an activity and sends its end to the orchestrator.
  *
- * @param functionTimeoutMs - after that it counts as failed; its code may run on, and its result is dropped
- * @returns whether its instance has a message now
+ * @returns whether its instance has a message now; false too when the host closes before the end, and the activity runs again
  */
-export async function runActivity(
-  services: EngineServices,
-  functionTimeoutMs: number,
-  task: ActivityTask,
-): Promise<boolean> {
-  const { store, clock, isRegistered } = services;
-  const outcome = isRegistered('activity', task.name)
-    ? await invokeWithin(services, functionTimeoutMs, task)
-    : ({ kind: 'threw', message: `The app does not register an activity '${task.name}'`, stack: '' } as const);
-  return store.completeActivity(task, endEvent(task, outcome, clock.nowMs()));
+export async function runActivity(services: EngineServices, task: ActivityTask): Promise<boolean> {
+  const { store, clock } = services;
+  const end = await (task.name === HTTP_ACTIVITY ? runHttpCall(services, task) : runFunction(services, task));
+  if (!end) return false;
+  const event: HistoryEvent = { ...eventBase(clock.nowMs()), TaskScheduledId: task.taskId, ...end };
+  return store.completeActivity(task, event);
 }
 
-async function invokeWithin(
-  { worker, clock, log }: EngineServices,
-  functionTimeoutMs: number,
+async function runFunction(
+  services: EngineServices,
   { name, instanceId, inputJson }: ActivityTask,
-): Promise<InvocationOutcome> {
+): Promise<End | undefined> {
+  if (!services.isRegistered('activity', name)) return failed(name, `The app does not register an activity '${name}'`);
   const trigger = activityTrigger(inputJson);
   const metadata = { instanceId: { string: instanceId }, data: trigger };
-  const { promise: timedOut, resolve } = Promise.withResolvers<InvocationOutcome>();
-  const withdraw = clock.callAt(clock.nowMs() + functionTimeoutMs, () => {
-    const message = `Timeout value of ${functionTimeoutMs / 1_000} s (functionTimeout) exceeded by function 'Functions.${name}'`;
-    log('error', name, `${instanceId}: ${message}`);
-    resolve({ kind: 'threw', message, stack: '' });
-  });
-  try {
-    return await Promise.race([invokeSafely(worker, name, trigger, metadata), timedOut]);
-  } finally {
-    withdraw();
+  const outcome = await deliver(services, name, trigger, metadata);
+  if (!outcome) return undefined;
+  if (outcome.kind === 'returned') {
+    return { EventType: EventType.TaskCompleted, Result: activityResult(outcome.returnValue) };
   }
+  if (outcome.kind === 'timedOut') services.log('error', name, `${instanceId}: ${outcome.message}`);
+  return failed(name, outcome.message, outcome.kind === 'threw' ? outcome.stack : '');
 }
 
-function endEvent({ name, taskId }: ActivityTask, outcome: InvocationOutcome, nowMs: number): HistoryEvent {
-  const base = { ...eventBase(nowMs), TaskScheduledId: taskId };
-  if (outcome.kind === 'threw') {
-    return { ...base, EventType: EventType.TaskFailed, ...activityFailure(name, outcome.message, outcome.stack) };
+function failed(name: string, message: string, stack = ''): End {
+  return { EventType: EventType.TaskFailed, ...activityFailure(name, message, stack) };
+}
+
+async function runHttpCall({ fetch, closing }: EngineServices, { inputJson }: ActivityTask): Promise<End | undefined> {
+  try {
+    const response = await callHttp(fetch, JSON.parse(inputJson ?? 'null'), closing);
+    return { EventType: EventType.TaskCompleted, Result: JSON.stringify(response) };
+  } catch (error) {
+    if (closing.aborted) return undefined;
+    return failed(HTTP_ACTIVITY, error instanceof Error ? error.message : String(error));
   }
-  return { ...base, EventType: EventType.TaskCompleted, Result: activityResult(outcome.returnValue) };
 }

@@ -37,6 +37,27 @@ export interface InstanceFilter {
   readonly continuationToken?: string;
 }
 
+/** An entity as the management API shows it. */
+export interface EntityRecord {
+  /** `@name@key`, the name in lower case. */
+  readonly entityId: string;
+  /** JSON text; null = it does not exist (any more). */
+  readonly stateJson: string | null;
+  readonly lastOperationAtMs: number;
+}
+
+/** Which entities to list; every member narrows. */
+export interface EntityFilter {
+  /** In any case. */
+  readonly name?: string;
+  readonly lastOperationFromMs?: number;
+  readonly lastOperationToMs?: number;
+  /** Page size. Default 100. */
+  readonly top?: number;
+  /** As returned with the page before. */
+  readonly continuationToken?: string;
+}
+
 /** What a control request came to. */
 export type ControlResult = 'accepted' | 'not_found' | 'finished' | 'wrong_state';
 
@@ -65,8 +86,40 @@ export interface Engine {
   terminate(instanceId: string, reason: string): ControlResult;
   suspend(instanceId: string, reason: string): ControlResult;
   resume(instanceId: string, reason: string): ControlResult;
-  /** Deletes history and instance, in any state. */
+  /**
+   * Puts a failed instance back to before its failure, with every failed child that it waits for, and runs it on: what had
+   * succeeded stays done, what had failed is done again.
+   */
+  rewind(instanceId: string, reason: string): ControlResult;
+  /**
+   * Starts an instance anew with the name and input of a former one.
+   *
+   * @param keepsId - true: in the place of the former one; false: under a new id
+   * @returns undefined when there is no such instance
+   * @throws {StartRefusedError} as `startInstance`
+   */
+  restart(instanceId: string, keepsId: boolean): { readonly instanceId: string } | undefined;
+  /** Deletes an instance with its history, or an entity (`@name@key`), in any state. */
   purge(instanceId: string): boolean;
+  /**
+   * Deletes the finished instances that the filter admits.
+   *
+   * @returns how many
+   */
+  purgeFinished(filter: Pick<InstanceFilter, 'createdFromMs' | 'createdToMs' | 'runtimeStatus'>): number;
+  getEntity(entityId: string): EntityRecord | undefined;
+  listEntities(filter: EntityFilter): {
+    readonly entities: readonly EntityRecord[];
+    readonly continuationToken?: string;
+  };
+  /**
+   * Sends an operation to an entity without waiting for it.
+   *
+   * @param entityId - `@name@key`
+   * @param inputJson - JSON text; null = none
+   * @returns false when the app registers no entity of that name
+   */
+  signalEntity(entityId: string, operation: string, inputJson: string | null): boolean;
   /** Starts the pump: work runs as it becomes due until `stop`. */
   start(): void;
   /** Ends the pump after the work in flight has ended. */

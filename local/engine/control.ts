@@ -1,22 +1,69 @@
+import { randomUUID } from 'node:crypto';
 import { type ControlResult, type Engine, type InstanceRecord, StartRefusedError } from './api.ts';
+import { entityIdOf, parseEntityId } from './protocol/entities.ts';
 import { EventType, eventBase, type HistoryEvent } from './protocol/history.ts';
+import { rewindInstance } from './rewind.ts';
 import type { EngineServices } from './services.ts';
-import { executionStarted, newId } from './step/episode-commit.ts';
-import { isFinished, type StoredInstance } from './store/store.ts';
+import { requestEvent } from './step/entity-step.ts';
+import { executionStarted } from './step/episode-commit.ts';
+import { FINISHED_STATUSES, isFinished, type StoredInstance } from './store/store.ts';
 
 const LONGEST_INSTANCE_ID = 256;
+const PURGE_PAGE = 1_000;
 
 /** The part of the engine that starts instances, looks at them and sends them messages. */
 export type Control = Omit<Engine, 'start' | 'stop'>;
 
-/**
- * Makes the management side of an engine.
- *
- * @param wake - called with each instance that has got a message
- */
-export function createControl(services: EngineServices, wake: (instanceId: string) => void): Control {
-  const { store, clock } = services;
+/** How the control side is joined to the rest. */
+interface ControlOptions {
+  /** Whether a start may take the id of an instance that has not ended. */
+  readonly overridesRunning: boolean;
+  /** Called with each instance or entity that has got a message. */
+  wake(id: string): void;
+}
 
+/** Makes the management side of an engine. */
+export function createControl(services: EngineServices, options: ControlOptions): Control {
+  const { store } = services;
+  return {
+    ...createStarts(services, options),
+    ...createMessages(services, options),
+    ...createEntityControl(services, options),
+    getInstance: instanceId => store.getInstance(instanceId),
+    getHistory: instanceId => store.readHistory(instanceId),
+    listInstances: filter => store.listInstances(filter),
+    rewind(instanceId, reason) {
+      const { result, woken } = rewindInstance(services, instanceId, reason);
+      for (const id of woken) options.wake(id);
+      return result;
+    },
+    purge: id => store.purgeInstance(parsedId(id)),
+    purgeFinished: filter => purgeFinished(services, filter),
+  };
+}
+
+function createStarts(services: EngineServices, { overridesRunning, wake }: ControlOptions) {
+  const { store } = services;
+  function startInstance(request: Parameters<Engine['startInstance']>[0]) {
+    const instance = newInstance(services, request, overridesRunning);
+    const start = { nowMs: instance.createdAtMs, inputJson: request.inputJson, parent: null };
+    store.createInstance({ instance, startedEvent: executionStarted(instance, start) });
+    wake(instance.instanceId);
+    return { instanceId: instance.instanceId };
+  }
+  return {
+    startInstance,
+    restart(instanceId, keepsId) {
+      const former = store.getInstance(instanceId);
+      if (!former) return undefined;
+      const { name, version, inputJson } = former;
+      return startInstance({ name, version, inputJson: inputJson ?? 'null', ...(keepsId && { instanceId }) });
+    },
+  } satisfies Partial<Control>;
+}
+
+/** What is done to a running instance: it gets an event, and the next episode acts on it. */
+function createMessages({ store, clock }: EngineServices, { wake }: ControlOptions) {
   function send(instanceId: string, event: HistoryEvent, isRightState = (_: InstanceRecord) => true): ControlResult {
     const instance = store.getInstance(instanceId);
     if (!instance) return 'not_found';
@@ -26,43 +73,63 @@ export function createControl(services: EngineServices, wake: (instanceId: strin
     wake(instanceId);
     return 'accepted';
   }
-
+  const base = () => eventBase(clock.nowMs());
   return {
-    startInstance(request) {
-      const instance = newInstance(services, request);
-      const start = { nowMs: instance.createdAtMs, inputJson: request.inputJson, parent: null };
-      store.createInstance({ instance, startedEvent: executionStarted(instance, start) });
-      wake(instance.instanceId);
-      return { instanceId: instance.instanceId };
-    },
-    getInstance: instanceId => store.getInstance(instanceId),
-    getHistory: instanceId => store.readHistory(instanceId),
-    listInstances: filter => store.listInstances(filter),
     raiseEvent(instanceId, name, inputJson) {
       requireJson('Event data', inputJson);
-      return send(instanceId, {
-        ...eventBase(clock.nowMs()),
-        EventType: EventType.EventRaised,
-        Name: name,
-        Input: inputJson,
-      });
+      return send(instanceId, { ...base(), EventType: EventType.EventRaised, Name: name, Input: inputJson });
     },
     terminate: (instanceId, reason) =>
-      send(instanceId, { ...eventBase(clock.nowMs()), EventType: EventType.ExecutionTerminated, Input: reason }),
+      send(instanceId, { ...base(), EventType: EventType.ExecutionTerminated, Input: reason }),
     suspend: (instanceId, reason) =>
       send(
         instanceId,
-        { ...eventBase(clock.nowMs()), EventType: EventType.ExecutionSuspended, Reason: reason },
+        { ...base(), EventType: EventType.ExecutionSuspended, Reason: reason },
         ({ runtimeStatus }) => runtimeStatus !== 'Suspended',
       ),
     resume: (instanceId, reason) =>
       send(
         instanceId,
-        { ...eventBase(clock.nowMs()), EventType: EventType.ExecutionResumed, Reason: reason },
+        { ...base(), EventType: EventType.ExecutionResumed, Reason: reason },
         ({ runtimeStatus }) => runtimeStatus === 'Suspended',
       ),
-    purge: instanceId => store.purgeInstance(instanceId),
-  };
+  } satisfies Partial<Control>;
+}
+
+function createEntityControl({ store, clock, isRegistered }: EngineServices, { wake }: ControlOptions) {
+  return {
+    getEntity: entityId => store.getEntity(parsedId(entityId)),
+    listEntities: filter => store.listEntities(filter),
+    signalEntity(entityId, operation, inputJson) {
+      const entity = parseEntityId(entityId);
+      if (!entity || !isRegistered('entity', entity.name)) return false;
+      if (inputJson !== null) requireJson('Input', inputJson);
+      const input = inputJson === null ? {} : { input: inputJson };
+      const request = { op: operation, signal: true, ...input, id: randomUUID() };
+      const id = entityIdOf(entity);
+      store.sendMessage({ instanceId: id, executionId: null }, requestEvent(request, clock.nowMs()));
+      wake(id);
+      return true;
+    },
+  } satisfies Partial<Control>;
+}
+
+/** An id as it is stored: the names of entities are in lower case. */
+function parsedId(id: string): string {
+  const entity = parseEntityId(id);
+  return entity ? entityIdOf(entity) : id;
+}
+
+function purgeFinished({ store }: EngineServices, filter: Parameters<Engine['purgeFinished']>[0]): number {
+  const wanted: readonly string[] = filter.runtimeStatus ?? FINISHED_STATUSES;
+  const runtimeStatus = FINISHED_STATUSES.filter(status => wanted.includes(status));
+  let deleted = 0;
+  while (runtimeStatus.length > 0) {
+    const { instances, continuationToken } = store.listInstances({ ...filter, runtimeStatus, top: PURGE_PAGE });
+    for (const { instanceId } of instances) if (store.purgeInstance(instanceId)) deleted += 1;
+    if (!continuationToken) break;
+  }
+  return deleted;
 }
 
 function requireJson(what: string, json: string): void {
@@ -73,9 +140,13 @@ function requireJson(what: string, json: string): void {
   }
 }
 
+/** A new id of 32 hex digits. */
+const newId = () => randomUUID().replaceAll('-', '');
+
 function newInstance(
   { store, worker, clock, isRegistered }: EngineServices,
   { name, instanceId, version = '', inputJson }: Parameters<Engine['startInstance']>[0],
+  overridesRunning: boolean,
 ): StoredInstance {
   requireJson('Input', inputJson);
   if (!isRegistered('orchestrator', name)) {
@@ -89,7 +160,7 @@ function newInstance(
   const flaw = flawOfId(id);
   if (flaw) throw new StartRefusedError('bad_instance_id', `Instance ID "${id.slice(0, 300)}" ${flaw}.`);
   const former = store.getInstance(id);
-  if (former && !isFinished(former)) {
+  if (former && !isFinished(former) && !overridesRunning) {
     throw new StartRefusedError(
       'already_running',
       `An instance with the ID '${id}' already exists and is ${former.runtimeStatus}.`,

@@ -1,15 +1,8 @@
-import type { HistoryEvent } from './protocol/history.ts';
+import { eventsToJson, type LoadedHistory } from './step/loaded-history.ts';
 import type { Store, StoredInstance } from './store/store.ts';
 
 /** How much JSON of histories is kept in memory; their events take several times that. */
 const MAX_CACHED_CHARACTERS = 16_000_000;
-
-/** A stored history, with its JSON ready to be sent. */
-export interface LoadedHistory {
-  readonly events: readonly HistoryEvent[];
-  /** The events as JSON, separated by commas. */
-  readonly json: string;
-}
 
 /** Histories of instances that are at work, so that an episode neither reads nor writes out what it knows. */
 export interface HistoryCache {
@@ -17,17 +10,6 @@ export interface HistoryCache {
   /** Notes what an episode has made of the history. */
   put(instance: StoredInstance, history: LoadedHistory): void;
   drop(instanceId: string): void;
-}
-
-/** The events as JSON, separated by commas. */
-export function eventsToJson(events: readonly HistoryEvent[]): string {
-  return events.map(event => JSON.stringify(event)).join(',');
-}
-
-/** A history with events added. */
-export function appendToHistory({ events, json }: LoadedHistory, added: readonly HistoryEvent[]): LoadedHistory {
-  const addedJson = eventsToJson(added);
-  return { events: [...events, ...added], json: json ? `${json},${addedJson}` : addedJson };
 }
 
 /**

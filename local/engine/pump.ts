@@ -60,7 +60,7 @@ function createWaiters() {
  * @param onFatal - called once, when the dispatcher throws; the pump has stopped then
  */
 export function createPump(
-  { store, clock, log }: Pick<EngineServices, 'store' | 'clock' | 'log'>,
+  { clock, log }: Pick<EngineServices, 'clock' | 'log'>,
   dispatcher: Dispatcher,
   onFatal: (error: unknown) => void,
 ): Pump {
@@ -93,7 +93,7 @@ export function createPump(
         const tracked = work.then(wake, fail).finally(() => running.delete(tracked));
         running.add(tracked);
       }
-      setAlarm(store.nextTimerAtMs());
+      setAlarm(dispatcher.nextDueAtMs());
       if (!dispatcher.isBusy()) idleWaiters.resolve();
     } catch (error) {
       fail(error);

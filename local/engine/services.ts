@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
-import type { PayloadSettings } from './protocol/payloads.ts';
-import type { FunctionKind, InvocationOutcome, RpcTypedData, Worker } from './protocol/worker.ts';
+import type { Worker } from './protocol/worker.ts';
+import type { StepRules } from './step/step.ts';
 import type { Store } from './store/store.ts';
 
 /** Takes one log line; `source` is the function that it is about, or `engine`. */
@@ -11,14 +11,15 @@ export type EngineLog = (
 ) => void;
 
 /** What the engine's parts work with. */
-export interface EngineServices {
+export interface EngineServices extends StepRules {
   readonly store: Store;
   readonly worker: Worker;
   readonly clock: Clock;
-  readonly settings: PayloadSettings;
   readonly log: EngineLog;
-  /** Whether the app registers a function of that kind and name, in any case. */
-  isRegistered(kind: FunctionKind, name: string): boolean;
+  /** Makes the HTTP calls of orchestrators. */
+  readonly fetch: typeof globalThis.fetch;
+  /** Aborted when the engine stops. */
+  readonly closing: AbortSignal;
 }
 
 /**
@@ -26,22 +27,7 @@ export interface EngineServices {
  *
  * @returns whether there is a function of that kind and name
  */
-export function createFunctionLookup({ functions }: Worker): EngineServices['isRegistered'] {
+export function createFunctionLookup({ functions }: Worker): StepRules['isRegistered'] {
   const known = new Set(functions.map(({ kind, name }) => `${kind} ${name.toLowerCase()}`));
   return (kind, name) => known.has(`${kind} ${name.toLowerCase()}`);
-}
-
-/** Runs a function; where the worker itself fails, that is the function's failure. */
-export async function invokeSafely(
-  worker: Worker,
-  name: string,
-  trigger: RpcTypedData,
-  metadata: Readonly<Record<string, RpcTypedData>> = {},
-): Promise<InvocationOutcome> {
-  try {
-    return await worker.invoke(name, trigger, metadata);
-  } catch (error) {
-    if (!(error instanceof Error)) return { kind: 'threw', message: String(error), stack: '' };
-    return { kind: 'threw', message: error.message, stack: error.stack ?? '' };
-  }
 }

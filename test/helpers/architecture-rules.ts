@@ -41,6 +41,12 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     types: ['src/services/'],
   },
   { of: 'src/index.ts', values: ['src/', 'package.json', ...OUTSIDE] },
+  { of: 'local/engine/protocol/ids.ts', values: ['node:crypto'] },
+  ...['protocol', 'replay', 'step'].map(folder => ({
+    of: `local/engine/${folder}/`,
+    values: ['local/engine/protocol/', 'local/engine/replay/', 'local/engine/step/', 'local/engine/store/store.ts'],
+    types: ['local/engine/api.ts'],
+  })),
   { of: 'local/engine/', values: [CORE, 'local/engine/', ...OUTSIDE] },
   {
     of: 'local/host/worker/load-app.ts',
@@ -49,6 +55,18 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     lazily: ['(computed)'],
   },
   { of: 'local/host/', values: [CORE, 'local/engine/', 'local/host/', ...OUTSIDE] },
+  {
+    of: 'local/testing/',
+    values: [
+      'local/engine/',
+      'local/host/worker/',
+      'local/host/settings/',
+      'local/host/durable/durable-status.ts',
+      'local/testing/',
+      ...OUTSIDE,
+    ],
+    types: ['local/host/log.ts'],
+  },
   { of: 'local/simulators/', values: [CORE, 'local/simulators/', ...OUTSIDE] },
   { of: 'local/', values: [CORE, 'local/', 'scripts/build-app.ts', ...OUTSIDE] },
   // Only `start` and `demo` need the local environment: see LOCAL_APP below.

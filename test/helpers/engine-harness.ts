@@ -6,8 +6,8 @@ import type { RuntimeStatus } from '../../local/engine/api.ts';
 import { createEngine, type DurableEngine, type EngineOptions } from '../../local/engine/engine.ts';
 import { openSqliteStore } from '../../local/engine/store/sqlite-store.ts';
 import type { Store } from '../../local/engine/store/store.ts';
+import { createManualClock, type ManualClock } from '../../local/testing/manual-clock.ts';
 import { createTestWorker, type df, type TestWorker } from './durable-app.ts';
-import { createManualClock, type ManualClock } from './manual-clock.ts';
 
 /** The instant at which harness clocks start: 2026-01-01T00:00:00Z. */
 export const START_MS = Date.UTC(2026, 0, 1);
@@ -67,9 +67,20 @@ export function createHarness(
     readonly clock?: ManualClock;
     readonly limits?: Partial<EngineOptions['limits']>;
     readonly settings?: EngineOptions['settings'];
+    readonly fetch?: typeof globalThis.fetch;
+    readonly closing?: AbortSignal;
+    readonly latency?: EngineOptions['latency'];
   } = {},
 ): Harness {
-  const { path = ':memory:', clock = createManualClock(START_MS), limits, settings = {} } = options;
+  const {
+    path = ':memory:',
+    clock = createManualClock(START_MS),
+    limits,
+    settings = {},
+    fetch,
+    closing,
+    latency,
+  } = options;
   const worker = createTestWorker(register);
   const store = openSqliteStore(path);
   const errors: string[] = [];
@@ -79,10 +90,13 @@ export function createHarness(
     worker,
     clock,
     settings,
+    ...(fetch && { fetch }),
+    ...(closing && { closing }),
+    ...(latency && { latency }),
     limits: {
       maxConcurrentActivityFunctions: 10,
       maxConcurrentOrchestratorFunctions: 5,
-      functionTimeoutMs: 20 * 60_000,
+      maxConcurrentEntityFunctions: 5,
       ...limits,
     },
     log: (level, source, message) => {

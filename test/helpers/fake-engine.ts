@@ -1,4 +1,10 @@
-import { type ControlResult, type Engine, type InstanceRecord, StartRefusedError } from '../../local/engine/api.ts';
+import {
+  type ControlResult,
+  type Engine,
+  type EntityRecord,
+  type InstanceRecord,
+  StartRefusedError,
+} from '../../local/engine/api.ts';
 import type { HistoryEvent } from '../../local/engine/protocol/history.ts';
 
 /** One call that the engine got, with its arguments. */
@@ -27,6 +33,7 @@ export function instanceRecord(given: Partial<InstanceRecord> = {}): InstanceRec
  */
 export function createFakeEngine(history: readonly HistoryEvent[] = []) {
   const records = new Map<string, InstanceRecord>();
+  const entities = new Map<string, EntityRecord>();
   const calls: EngineCall[] = [];
   const control =
     (method: string) =>
@@ -62,7 +69,28 @@ export function createFakeEngine(history: readonly HistoryEvent[] = []) {
     terminate: control('terminate'),
     suspend: control('suspend'),
     resume: control('resume'),
+    rewind: control('rewind'),
+    restart(instanceId, keepsId) {
+      calls.push(['restart', instanceId, String(keepsId)]);
+      return records.has(instanceId) ? { instanceId: keepsId ? instanceId : 'f'.repeat(32) } : undefined;
+    },
     purge: instanceId => records.delete(instanceId),
+    purgeFinished(filter) {
+      calls.push(['purgeFinished', filter]);
+      return records.size;
+    },
+    getEntity: entityId => entities.get(entityId),
+    listEntities(filter) {
+      calls.push(['listEntities', filter]);
+      return {
+        entities: [...entities.values()],
+        ...(filter.continuationToken !== 'last' && { continuationToken: 'last' }),
+      };
+    },
+    signalEntity(entityId, operation, inputJson) {
+      calls.push(['signalEntity', entityId, operation, inputJson ?? 'null']);
+      return entityId.startsWith('@counter@');
+    },
     start: () => {},
     stop: async () => {},
   };
@@ -73,5 +101,6 @@ export function createFakeEngine(history: readonly HistoryEvent[] = []) {
       const record = instanceRecord(given);
       records.set(record.instanceId, record);
     },
+    setEntity: (record: EntityRecord) => void entities.set(record.entityId, record),
   };
 }

@@ -52,8 +52,10 @@ const chance: Ban = {
 
 const process: Ban = {
   what: 'the process',
-  matches: (node, parents) => isName(node, parents, 'process', 'globalThis', 'require', 'Buffer', 'console'),
+  matches: (node, parents) => isName(node, parents, 'process', 'globalThis', 'require', 'console'),
 };
+
+const nodeOnly: Ban = { what: 'what only Node has', matches: (node, parents) => isName(node, parents, 'Buffer') };
 
 const environment: Ban = {
   what: 'the environment',
@@ -84,9 +86,14 @@ const compounds: Ban = {
 
 const PURE = [clock, chance, process, io, timers];
 
-/** What code may not do that has to give the same answer for the same input. */
+/** What code may not do that has to give the same answer for the same input, wherever it runs. */
 export function impuritiesOf(file: SourceFile): string[] {
-  return found(file, PURE);
+  return found(file, [...PURE, nodeOnly]);
+}
+
+/** What a step of the engine may not do: anything impure, and wait for anything. */
+export function stepHazardsOf(file: SourceFile): string[] {
+  return found(file, [...PURE, promises]);
 }
 
 /**
@@ -102,7 +109,8 @@ export function replayHazardsOf(file: SourceFile): string[] {
     )
     .map(({ line, target }) => `${file.path}:${line} loads ${target}`);
   const mayCompound = file.path.endsWith('/all-settled.ts');
-  return [...found(file, mayCompound ? [...PURE, promises] : [...PURE, promises, compounds]), ...imports];
+  const bans = [...PURE, nodeOnly, promises];
+  return [...found(file, mayCompound ? bans : [...bans, compounds]), ...imports];
 }
 
 /** Reads of the environment: `process.env`, and any use of `process` that may hide one. */

@@ -48,6 +48,31 @@ export type SubOrchestratorAction = {
   | { readonly actionType: Types['CallSubOrchestratorWithRetry']; readonly retryOptions: RetryOptions }
 );
 
+/** An operation of an entity; `instanceId` is `@name@key`, the name in lower case. */
+export interface EntityAction {
+  readonly actionType: Types['CallEntity' | 'SignalEntity'];
+  readonly instanceId: string;
+  readonly operation: string;
+  readonly input?: unknown;
+}
+
+/** An HTTP request that the host makes for an orchestrator. */
+export interface DurableHttpRequest {
+  readonly method: string;
+  readonly uri: string;
+  readonly content?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly tokenSource?: object;
+  /** Whether an answer 202 is followed by asking its `Location` until another status comes. */
+  readonly asynchronousPatternEnabled: boolean;
+}
+
+/** An HTTP call. */
+export interface HttpAction {
+  readonly actionType: Types['CallHttp'];
+  readonly httpRequest: DurableHttpRequest;
+}
+
 /** Something that an orchestrator asked for, as it stands in its state. */
 export type Action =
   | ActivityAction
@@ -56,15 +81,9 @@ export type Action =
   | { readonly actionType: Types['CreateTimer']; readonly fireAt: string; readonly isCanceled: boolean }
   | { readonly actionType: Types['WaitForExternalEvent']; readonly externalEventName: string }
   | { readonly actionType: Types['WhenAny' | 'WhenAll']; readonly compoundActions: readonly Action[] }
-  | {
-      readonly actionType: Types[
-        | 'CallEntity'
-        | 'CallHttp'
-        | 'SignalEntity'
-        | 'ScheduledSignalEntity'
-        | 'LockEntities'
-        | 'ReleaseEntities'];
-    };
+  | EntityAction
+  | HttpAction
+  | { readonly actionType: Types['ScheduledSignalEntity' | 'LockEntities' | 'ReleaseEntities'] };
 
 /** An action's name, for messages. */
 export function actionName(action: Action): string {

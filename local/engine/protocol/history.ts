@@ -82,17 +82,26 @@ export type HistoryEvent =
       { OrchestrationStatus: 'Completed' | 'Failed' | 'Terminated'; Result: string | null; Details: string | null }
     >
   | Event<Types['ExecutionTerminated'], { Input: string }>
-  | Event<Types['TaskScheduled'], { Name: string; Version: string; Input: null }>
+  /** `Input` is JSON text; null unless the host stores inputs. */
+  | Event<Types['TaskScheduled'], { Name: string; Version: string; Input: string | null }>
   | Event<Types['TaskCompleted'], Completion>
   | Event<Types['TaskFailed'], Failure>
-  | Event<Types['SubOrchestrationInstanceCreated'], { Name: string; Version: string; InstanceId: string; Input: null }>
+  | Event<
+      Types['SubOrchestrationInstanceCreated'],
+      { Name: string; Version: string; InstanceId: string; Input: string | null }
+    >
   | Event<Types['SubOrchestrationInstanceCompleted'], Completion>
   | Event<Types['SubOrchestrationInstanceFailed'], Failure>
   | Event<Types['TimerCreated'], { FireAt: string }>
   | Event<Types['TimerFired'], { TimerId: number; FireAt: string }>
   | Event<Types['OrchestratorStarted']>
   | Event<Types['OrchestratorCompleted']>
+  /** `Input` is JSON text: for an entity, its request. */
+  | Event<Types['EventSent'], { Name: string; InstanceId: string; Input: string }>
+  /** `Input` is JSON text; an entity's answer has the request's id as its name. */
   | Event<Types['EventRaised'], { Name: string; Input: string }>
+  /** What a rewind has put in the place of a failure. */
+  | Event<Types['GenericEvent'], { Reason: string }>
   | Event<Types['ExecutionSuspended'], { Reason: string }>
   | Event<Types['ExecutionResumed'], { Reason: string }>;
 

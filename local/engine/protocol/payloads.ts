@@ -1,7 +1,7 @@
 import type { OrchestratorTurn } from '../replay/shim.ts';
 import type { ShimSettings } from '../replay/shim-context.ts';
 import type { Action } from './actions.ts';
-import type { InvocationOutcome, RpcTypedData } from './worker.ts';
+import type { FunctionEnd, RpcTypedData } from './worker.ts';
 
 /**
  * The highest replay schema offered to orchestrators. It is the one before entity locks: an orchestrator that asks for a
@@ -11,20 +11,6 @@ const REPLAY_SCHEMA = 2;
 
 const FAILED_STATE_MARKER = '\n\n$OutOfProcData$:';
 const MAX_CUSTOM_STATUS_BYTES = 16 * 1024;
-
-/** Lengths that orchestrators are told; they must be those that the shim uses. */
-export interface PayloadSettings extends ShimSettings {
-  /** Wait between polls of an asynchronous HTTP call. Milliseconds. */
-  readonly httpPollingIntervalMs: number;
-}
-
-/** The real host's lengths on Azure Storage. */
-export const DEFAULT_PAYLOAD_SETTINGS: PayloadSettings = {
-  maximumShortTimerMs: 6 * 24 * 3_600_000,
-  longTimerIntervalMs: 3 * 24 * 3_600_000,
-  maxOrchestrationActions: 100_000,
-  httpPollingIntervalMs: 30_000,
-};
 
 /** A length as .NET writes it: `d.hh:mm:ss[.fff]`. */
 function toTimeSpan(lengthMs: number): string {
@@ -49,7 +35,8 @@ export function orchestratorTrigger(options: {
   readonly instanceId: string;
   readonly parentInstanceId: string | null;
   readonly isReplaying: boolean;
-  readonly settings: PayloadSettings;
+  /** Those that the shim uses, since both sides must split timers in the same way. */
+  readonly settings: ShimSettings;
 }): RpcTypedData {
   const { historyJson, inputJson, instanceId, parentInstanceId, isReplaying, settings } = options;
   const rest = JSON.stringify({
@@ -92,7 +79,12 @@ interface OrchestratorState {
  *
  * @param name - the orchestrator's name, for the failure's text
  */
-export function readTurn(name: string, outcome: InvocationOutcome): ReadTurn {
+export function readTurn(name: string, outcome: FunctionEnd): ReadTurn {
+  const read = readAnswer(name, outcome);
+  return outcome.executor ? { ...read, turn: { ...read.turn, executor: outcome.executor } } : read;
+}
+
+function readAnswer(name: string, outcome: FunctionEnd): ReadTurn {
   try {
     if (outcome.kind === 'returned') return readState(name, parseState(outcome.returnValue?.json ?? ''));
     const at = outcome.message.indexOf(FAILED_STATE_MARKER);
@@ -142,11 +134,8 @@ function readState(name: string, state: OrchestratorState, thrownStack?: string)
     const outputJson = state.output === undefined || state.output === null ? null : JSON.stringify(state.output);
     return { turn: { actions, ending: { kind: 'completed', outputJson } }, customStatusJson };
   }
-  const read: ReadTurn = { turn: { actions, ending: { kind: 'pending' } }, customStatusJson };
-  // The real host takes a throw without a message for an orchestrator that goes on.
-  return thrownStack === undefined
-    ? read
-    : { ...read, problem: 'it threw something without a message: the host does not see it as failed' };
+  const ending: OrchestratorTurn['ending'] = { kind: 'pending', ...(thrownStack !== undefined && { hasThrown: true }) };
+  return { turn: { actions, ending }, customStatusJson };
 }
 
 /**

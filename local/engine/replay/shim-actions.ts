@@ -7,8 +7,10 @@ import {
   type SubOrchestratorAction,
 } from '../protocol/actions.ts';
 import { type HostTask, type Routine, settledTask, spawn, whenAll, whenAny } from './host-task.ts';
-import { decide, ReplayFailure, type ShimContext, waitForEvent } from './shim-context.ts';
+import { decide, refuse, type ShimContext, waitForEvent } from './shim-context.ts';
 import { noteDivergence } from './shim-divergence.ts';
+import { startEntityOperation } from './shim-entities.ts';
+import { runHttpCall } from './shim-http.ts';
 
 const DEFAULT_MAX_RETRY_INTERVAL_MS = 6 * 24 * 3_600_000;
 const LARGEST_INT32 = 2 ** 31 - 1;
@@ -17,10 +19,7 @@ const LARGEST_INT32 = 2 ** 31 - 1;
 export function* runActions(context: ShimContext): Routine {
   for (const [index, action] of context.actions.entries()) {
     context.actionIndex = index;
-    context.isStarting = true;
-    const task = startAction(context, action);
-    context.isStarting = false;
-    yield task;
+    yield startAction(context, action);
   }
   context.actionIndex = context.actions.length;
   return 'succeeded';
@@ -45,19 +44,20 @@ function startAction(context: ShimContext, action: Action): HostTask {
       return whenAll(action.compoundActions.map(each => startAction(context, each)));
     case ActionType.WhenAny:
       return whenAny(action.compoundActions.map(each => startAction(context, each)));
+    case ActionType.CallEntity:
+    case ActionType.SignalEntity:
+      return startEntityOperation(context, action);
+    case ActionType.CallHttp:
+      return spawn(runHttpCall(context, action));
     default:
-      throw failure(context, `it uses ${actionName(action)}, which this local host does not offer`);
+      throw refuse(context, `it uses ${actionName(action)}, which this local host does not offer`);
   }
-}
-
-function failure({ environment }: ShimContext, text: string): ReplayFailure {
-  return new ReplayFailure(`Orchestrator function '${environment.name}' failed: ${text}`, { keepsDecisions: false });
 }
 
 function startActivity(context: ShimContext, action: ActivityAction): HostTask {
   const { functionName: name } = action;
   if (!context.environment.isRegistered('activity', name)) {
-    throw failure(context, `it calls the activity '${name}', which the app does not register`);
+    throw refuse(context, `it calls the activity '${name}', which the app does not register`);
   }
   const attempt = () => decide(context, action, { kind: 'activity', name, input: action.input });
   return action.actionType === ActionType.CallActivity ? attempt() : startWithRetry(context, action, attempt);
@@ -67,12 +67,14 @@ function startSubOrchestrator(context: ShimContext, action: SubOrchestratorActio
   const { functionName: name, instanceId, version = '', input } = action;
   const { environment } = context;
   if (!environment.isRegistered('orchestrator', name)) {
-    throw failure(context, `it calls the sub-orchestrator '${name}', which the app does not register`);
+    throw refuse(context, `it calls the sub-orchestrator '${name}', which the app does not register`);
   }
   if (instanceId && isRefusedChildId(context, instanceId)) {
     noteDivergence(
       context,
-      `sub-orchestration id "${instanceId}" is the instance's own, its parent's, or starts with "@": the host refuses the call, the orchestrator waits for it`,
+      'call-never-made',
+      `sub-orchestration id "${instanceId}" is the instance's own, its parent's, or starts with "@": the host refuses the call, ` +
+        'the orchestrator waits for it; give the child an id of its own, or none',
     );
     return settledTask('failed');
   }
@@ -99,7 +101,7 @@ function startWithRetry(context: ShimContext, action: RetriedAction, attempt: ()
   const { maximumShortTimerMs } = context.environment.settings;
   const { retryOptions } = action;
   if (Object.values(retryOptions).some(value => value > LARGEST_INT32)) {
-    throw failure(
+    throw refuse(
       context,
       `Value was either too large or too small for an Int32. (retry options of '${action.functionName}')`,
     );
@@ -111,8 +113,9 @@ function startWithRetry(context: ShimContext, action: RetriedAction, attempt: ()
   if (longestMs > maximumShortTimerMs || retryOptions.maxNumberOfAttempts < 1) {
     noteDivergence(
       context,
+      'call-never-made',
       `the call of '${action.functionName}' with ${retryOptions.maxNumberOfAttempts} attempts and an interval of ${longestMs} ms is never ` +
-        `made, and the orchestrator waits for it; allowed: at least 1 attempt, at most ${maximumShortTimerMs} ms`,
+        `made, and the orchestrator waits for it; ask for at least 1 attempt and at most ${maximumShortTimerMs} ms`,
     );
     return settledTask('failed');
   }
@@ -130,7 +133,9 @@ function* runWithRetry(context: ShimContext, action: RetriedAction, attempt: () 
     if (context.nowMs >= giveUpAtMs) {
       noteDivergence(
         context,
-        `retryTimeoutInMilliseconds ended the retries of '${action.functionName}': the host is done with the call, the orchestrator waits for a timer that never comes`,
+        'retry-ended-early',
+        `retryTimeoutInMilliseconds ended the retries of '${action.functionName}': the host is done with the call, the orchestrator ` +
+          'waits for a timer that never comes; bound the retries by maxNumberOfAttempts alone',
       );
       return 'failed';
     }
@@ -152,6 +157,14 @@ function* runTimer(context: ShimContext, action: Action, fireAtMs: number, isCan
   const isSegmented = context.isLongTimerPending;
   // While a long timer is pending, a timer that is due already takes no id: the real host's loop never starts for it.
   const takesNoId = isSegmented && context.nowMs >= fireAtMs;
+  if (takesNoId) {
+    noteDivergence(
+      context,
+      'unnumbered-timer',
+      'a timer that is due already was made while a long timer is pending: the host gives it no id, the orchestrator waits for it; ' +
+        'make no timer whose instant is not after currentUtcDateTime',
+    );
+  }
   while (!takesNoId) {
     const id = context.nextId;
     const segment = decide(context, action, { kind: 'timer', fireAtMs: segmentEndMs });

@@ -1,7 +1,7 @@
 import type { Action } from '../protocol/actions.ts';
 import type { EventType, HistoryEvent } from '../protocol/history.ts';
 import { createTask, type HostTask, type OpenTask, settledTask } from './host-task.ts';
-import { noteDivergence, noteRepeatedCall } from './shim-divergence.ts';
+import { type Divergence, noteDivergence } from './shim-divergence.ts';
 
 /** What the engine has to do for an orchestrator; `id` is the host's id of the call. */
 export type Decision =
@@ -14,7 +14,9 @@ export type Decision =
       readonly instanceId: string;
       readonly input: unknown;
     }
-  | { readonly kind: 'timer'; readonly id: number; readonly fireAtMs: number };
+  | { readonly kind: 'timer'; readonly id: number; readonly fireAtMs: number }
+  /** A request to an entity; `target` is `@name@key`. */
+  | { readonly kind: 'send'; readonly id: number; readonly target: string; readonly inputJson: string };
 
 /** A decision less its id, which the context gives. */
 export type Undecided = Decision extends infer Each ? (Each extends Decision ? Omit<Each, 'id'> : never) : never;
@@ -27,6 +29,10 @@ export interface ShimSettings {
   readonly longTimerIntervalMs: number;
   /** An orchestration that decides more per generation fails. Real host: 100,000. */
   readonly maxOrchestrationActions: number;
+  /** Wait between polls of an HTTP call whose answer names none. Milliseconds; real host: 30 s. */
+  readonly httpPollingIntervalMs: number;
+  /** Whether an instance fails where its library and the host part, instead of going wrong as on the real host. */
+  readonly strict: boolean;
 }
 
 /** What the shim must know of the instance and of the app. */
@@ -36,7 +42,7 @@ export interface ShimEnvironment {
   readonly executionId: string;
   readonly parentInstanceId: string | null;
   readonly settings: ShimSettings;
-  isRegistered(kind: 'activity' | 'orchestrator', name: string): boolean;
+  isRegistered(kind: 'activity' | 'orchestrator' | 'entity', name: string): boolean;
 }
 
 interface EventWait {
@@ -53,8 +59,8 @@ export interface ShimContext {
   /** Decisions held back by a suspension. */
   readonly heldDecisions: Map<number, Decision>;
   readonly openTasks: Map<number, OpenTask>;
-  /** Which entry of the action list an id was given for, when that entry was started. */
-  readonly startedById: Map<number, { readonly action: Action; readonly actionIndex: number }>;
+  /** What each id was given for. */
+  readonly actionById: Map<number, Action>;
   /** Waits by lower-case event name; the newest is last and is served first. */
   readonly eventWaits: Map<string, EventWait[]>;
   /** Names of events that nobody waits for yet, by lower-case name, oldest first. */
@@ -64,8 +70,10 @@ export interface ShimContext {
   /** Events that go over into the next generation. */
   readonly carriedEvents: HistoryEvent[];
   /** Ways in which host and orchestrator part, found in this episode's own events. */
-  readonly divergences: string[];
+  readonly divergences: Divergence[];
   nextId: number;
+  /** JSON of what a task came to, for those who wait for it, while it is being settled. */
+  settledResultJson: string | null;
   /** Timestamp of the last OrchestratorStarted. */
   nowMs: number;
   /** True while this episode's own events are walked, false in the past. */
@@ -77,10 +85,6 @@ export interface ShimContext {
   terminateReason: string | undefined;
   /** The entry of the action list that is being started or waited for. */
   actionIndex: number;
-  /** True while the entry is being started: ids given at other times come from retries and long timers. */
-  isStarting: boolean;
-  /** True once an id was given in this episode at such another time. */
-  hasLateId: boolean;
 }
 
 /** Ends a replay: the instance fails with the message. */
@@ -101,13 +105,14 @@ export function createShimContext(environment: ShimEnvironment, actions: readonl
     decisions: new Map(),
     heldDecisions: new Map(),
     openTasks: new Map(),
-    startedById: new Map(),
+    actionById: new Map(),
     eventWaits: new Map(),
     earlyEvents: new Map(),
     suspendedEvents: [],
     carriedEvents: [],
     divergences: [],
     nextId: 0,
+    settledResultJson: null,
     nowMs: 0,
     isLive: false,
     isSuspended: false,
@@ -115,40 +120,56 @@ export function createShimContext(environment: ShimEnvironment, actions: readonl
     continueAsNew: undefined,
     terminateReason: undefined,
     actionIndex: 0,
-    isStarting: false,
-    hasLateId: false,
   };
 }
 
+/** The failure of an orchestrator that asks for what the host does not do; nothing of what it asked for is done. */
+export function refuse({ environment }: ShimContext, text: string): ReplayFailure {
+  return new ReplayFailure(`Orchestrator function '${environment.name}' failed: ${text}`, { keepsDecisions: false });
+}
+
 /**
- * Gives the next id to a decision and opens its task.
+ * Gives the next id to a decision.
  *
  * @param action - the action that it was decided for
+ * @returns the id
  * @throws {ReplayFailure} when the instance has decided too much
  */
-export function decide(context: ShimContext, action: Action, undecided: Undecided): OpenTask {
+export function giveId(context: ShimContext, action: Action, undecided: Undecided): number {
   const { maxOrchestrationActions } = context.environment.settings;
   if (context.nextId >= maxOrchestrationActions) {
-    throw new ReplayFailure(
-      `Orchestrator function '${context.environment.name}' failed: it asked for more than ${maxOrchestrationActions} actions ` +
-        '(maxOrchestrationActions); continue as new before that',
-      { keepsDecisions: false },
+    throw refuse(
+      context,
+      `it asked for more than ${maxOrchestrationActions} actions (maxOrchestrationActions); continue as new before that`,
     );
   }
   const id = context.nextId++;
-  const task = createTask();
   context.decisions.set(id, { ...undecided, id });
-  noteRepeatedCall(context, id, action);
-  context.openTasks.set(id, task);
-  if (context.isStarting) context.startedById.set(id, { action, actionIndex: context.actionIndex });
-  else if (context.isLive) context.hasLateId = true;
+  context.actionById.set(id, action);
+  return id;
+}
+
+/** Gives the next id to a decision and opens its task; it keeps the instance from ending. Throws as {@link giveId}. */
+export function decide(context: ShimContext, action: Action, undecided: Undecided): OpenTask {
+  const task = createTask();
+  context.openTasks.set(giveId(context, action, undecided), task);
   return task;
 }
 
-/** Settles an id's task and runs what waits for it. Ids that are not open are left alone: a second completion changes nothing. */
-export function settleId(context: ShimContext, id: number, settlement: 'succeeded' | 'failed'): void {
+/**
+ * Settles an id's task and runs what waits for it. Ids that are not open are left alone: a second completion changes nothing.
+ *
+ * @param resultJson - what the task came to; null = nothing
+ */
+export function settleId(
+  context: ShimContext,
+  id: number,
+  settlement: 'succeeded' | 'failed',
+  resultJson: string | null = null,
+): void {
   const task = context.openTasks.get(id);
   context.openTasks.delete(id);
+  context.settledResultJson = resultJson;
   task?.settle(settlement);
 }
 
@@ -196,6 +217,8 @@ function checkEventCase(context: ShimContext, awaited: string, raised: string): 
   if (awaited === raised) return;
   noteDivergence(
     context,
-    `event "${raised}" was raised while the orchestrator waits for "${awaited}": the host takes them for one, the orchestrator does not and waits on`,
+    'event-case',
+    `event "${raised}" was raised while the orchestrator waits for "${awaited}": the host takes them for one, the orchestrator ` +
+      'does not and waits on; raise events under the very name that is waited for',
   );
 }

@@ -1,6 +1,8 @@
 import type { Action } from '../protocol/actions.ts';
 import { EventType, type HistoryEvent } from '../protocol/history.ts';
+import type { ExecutorView } from '../protocol/worker.ts';
 import { type HostTask, spawn } from './host-task.ts';
+import { CANCELLED_TIMER_TEXT, hasCancelledTimer, withoutCancelling } from './parted-ids.ts';
 import { runActions } from './shim-actions.ts';
 import {
   createShimContext,
@@ -11,15 +13,17 @@ import {
   type ShimEnvironment,
   settleId,
 } from './shim-context.ts';
-import { findDivergences } from './shim-divergence.ts';
+import { addDivergence, type Divergence, findDivergences } from './shim-divergence.ts';
 
 /** What the orchestrator function answered: all it asked for since its start, and how it ended if it did. */
 export interface OrchestratorTurn {
   readonly actions: readonly Action[];
-  readonly ending:
-    | { readonly kind: 'pending' }
+  readonly ending: /** `hasThrown`: it threw without a message, which the real host takes for work that goes on. */
+    | { readonly kind: 'pending'; readonly hasThrown?: true }
     | { readonly kind: 'completed'; readonly outputJson: string | null }
     | { readonly kind: 'failed'; readonly reason: string; readonly details: string };
+  /** The bookkeeping of its library; absent when the worker cannot tell. */
+  readonly executor?: ExecutorView;
 }
 
 /** What becomes of the instance; an ending takes an id of its own. */
@@ -40,7 +44,7 @@ export interface Replay {
   readonly decisions: readonly Decision[];
   readonly outcome: Outcome;
   /** Ways in which host and orchestrator have parted, for the log. */
-  readonly divergences: readonly string[];
+  readonly divergences: readonly Divergence[];
 }
 
 /**
@@ -60,9 +64,40 @@ export function replay(
   fresh: readonly HistoryEvent[],
   turn: OrchestratorTurn,
 ): Replay {
-  const context = createShimContext(environment, turn.actions);
+  const { context, main, failure } = walk(environment, past, fresh, turn.actions);
+  const outcome = conclude(context, main, failure, turn);
+  if (failure?.keepsDecisions && turn.actions.some(hasCancelledTimer)) {
+    const { failure: otherwise } = walk(environment, past, fresh, turn.actions.map(withoutCancelling));
+    if (!otherwise) addDivergence(context, 'cancelled-timer', CANCELLED_TIMER_TEXT);
+  }
+  const divergences = failure ? context.divergences : findDivergences(context, turn, outcome);
+  const [divergence] = divergences;
+  if (environment.settings.strict && divergence && outcome.kind !== 'terminated') {
+    const error = `${divergence.report} (strict)`;
+    const reason = `Orchestrator function '${environment.name}' failed: ${error}`;
+    const failed = { kind: 'failed', id: context.nextId, reason, details: `Message: ${error}` } as const;
+    return { decisions: [], outcome: failed, divergences };
+  }
+  const decisions =
+    failure?.keepsDecisions === false ? [] : [...context.decisions.values()].sort((a, b) => a.id - b.id);
+  return { decisions, outcome, divergences };
+}
+
+interface Walk {
+  readonly context: ShimContext;
+  /** The task of the whole action list; absent when the execution did not start. */
+  readonly main: HostTask | undefined;
+  readonly failure: ReplayFailure | undefined;
+}
+
+function walk(
+  environment: ShimEnvironment,
+  past: readonly HistoryEvent[],
+  fresh: readonly HistoryEvent[],
+  actions: readonly Action[],
+): Walk {
+  const context = createShimContext(environment, actions);
   let main: HostTask | undefined;
-  let failure: ReplayFailure | undefined;
   const start = () => {
     main = spawn(runActions(context));
   };
@@ -70,15 +105,11 @@ export function replay(
     for (const event of past) processEvent(context, event, start);
     context.isLive = true;
     for (const event of fresh) processEvent(context, event, start);
+    return { context, main, failure: undefined };
   } catch (error) {
     if (!(error instanceof ReplayFailure)) throw error;
-    failure = error;
+    return { context, main, failure: error };
   }
-  const outcome = conclude(context, main, failure, turn);
-  const decisions =
-    failure?.keepsDecisions === false ? [] : [...context.decisions.values()].sort((a, b) => a.id - b.id);
-  const goesOn = main && (outcome.kind === 'running' || outcome.kind === 'suspended');
-  return { decisions, outcome, divergences: goesOn && main ? findDivergences(context, main) : context.divergences };
 }
 
 function conclude(
@@ -139,9 +170,12 @@ function processEvent(context: ShimContext, event: HistoryEvent, start: () => vo
     case EventType.TimerCreated:
       matchDecision(context, event.EventId, 'timer');
       break;
+    case EventType.EventSent:
+      matchDecision(context, event.EventId, 'send', event.InstanceId);
+      break;
     case EventType.TaskCompleted:
     case EventType.SubOrchestrationInstanceCompleted:
-      settleId(context, event.TaskScheduledId, 'succeeded');
+      settleId(context, event.TaskScheduledId, 'succeeded', event.Result);
       break;
     case EventType.TaskFailed:
     case EventType.SubOrchestrationInstanceFailed:
@@ -173,7 +207,14 @@ const KIND_LABEL: Readonly<Record<Decision['kind'], string>> = {
   activity: 'an activity task',
   child: 'a sub-orchestration',
   timer: 'a timer',
+  send: 'a request to an entity',
 };
+
+/** What a decision is about: a function, or an entity. */
+function nameOf(decision: Decision | undefined): string | undefined {
+  if (decision?.kind === 'send') return decision.target;
+  return decision && 'name' in decision ? decision.name : undefined;
+}
 
 /**
  * Strikes a decision that history shows as done already.
@@ -182,7 +223,7 @@ const KIND_LABEL: Readonly<Record<Decision['kind'], string>> = {
  */
 function matchDecision(context: ShimContext, id: number, kind: Decision['kind'], name?: string): void {
   const decision = context.decisions.get(id);
-  const decidedName = decision && 'name' in decision ? decision.name : undefined;
+  const decidedName = nameOf(decision);
   if (decision?.kind === kind && decidedName?.toLowerCase() === name?.toLowerCase()) {
     context.decisions.delete(id);
     return;

@@ -1,9 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import type { RuntimeStatus } from '../api.ts';
+import { REQUEST_EVENT } from '../protocol/entities.ts';
 import { EventType, type ExecutionStarted, eventBase, type HistoryEvent } from '../protocol/history.ts';
+import { executionIdAfter } from '../protocol/ids.ts';
 import type { Outcome, Replay } from '../replay/shim.ts';
 import type { Decision } from '../replay/shim-context.ts';
-import type { EpisodeCommit, StoredInstance } from '../store/store.ts';
+import type { Delivery, EpisodeCommit, Letter, StoredInstance } from '../store/store.ts';
+import type { StepSettings } from './step.ts';
 
 /** The part of an instance's life between two continue-as-new, as one episode takes it up. */
 export interface Generation {
@@ -12,11 +14,6 @@ export interface Generation {
   readonly pastEventCount: number;
   /** This episode's own events, in order. */
   readonly fresh: readonly HistoryEvent[];
-}
-
-/** A new id of 32 hex digits. */
-export function newId(): string {
-  return randomUUID().replaceAll('-', '');
 }
 
 /** A value as JSON text; null where there is none. */
@@ -65,17 +62,25 @@ function outputOf(outcome: Outcome): string | null {
   return outcome.kind === 'failed' || outcome.kind === 'terminated' ? outcome.reason : null;
 }
 
-function decisionEvent(decision: Decision, nowMs: number): HistoryEvent {
+function decisionEvent(decision: Decision, nowMs: number, storesInputs: boolean): HistoryEvent {
   const base = eventBase(nowMs, decision.id);
+  const inputOf = (input: unknown) => (storesInputs ? toJson(input) : null);
   switch (decision.kind) {
-    case 'activity':
-      return { ...base, EventType: EventType.TaskScheduled, Name: decision.name, Version: '', Input: null };
+    case 'activity': {
+      const { name: Name, input } = decision;
+      return { ...base, EventType: EventType.TaskScheduled, Name, Version: '', Input: inputOf(input) };
+    }
     case 'child': {
-      const { name: Name, version: Version, instanceId: InstanceId } = decision;
-      return { ...base, EventType: EventType.SubOrchestrationInstanceCreated, Name, Version, InstanceId, Input: null };
+      const { name: Name, version: Version, instanceId: InstanceId, input } = decision;
+      const Input = inputOf(input);
+      return { ...base, EventType: EventType.SubOrchestrationInstanceCreated, Name, Version, InstanceId, Input };
     }
     case 'timer':
       return { ...base, EventType: EventType.TimerCreated, FireAt: new Date(decision.fireAtMs).toISOString() };
+    case 'send': {
+      const { target: InstanceId, inputJson: Input } = decision;
+      return { ...base, EventType: EventType.EventSent, Name: REQUEST_EVENT, InstanceId, Input };
+    }
   }
 }
 
@@ -91,29 +96,51 @@ function endEvents(outcome: Outcome, nowMs: number): HistoryEvent[] {
 }
 
 /** What the history gains: the episode's events, now played, then what was decided, closed by OrchestratorCompleted. */
-function appendedEvents(fresh: readonly HistoryEvent[], { decisions, outcome }: Replay, nowMs: number): HistoryEvent[] {
+function appendedEvents(
+  fresh: readonly HistoryEvent[],
+  { decisions, outcome }: Replay,
+  nowMs: number,
+  storesInputs: boolean,
+): HistoryEvent[] {
   const neverPlayed: readonly number[] = [EventType.OrchestratorStarted, EventType.OrchestratorCompleted];
   const events = [
     ...fresh.map(event => (neverPlayed.includes(event.EventType) ? event : { ...event, IsPlayed: true })),
-    ...decisions.map(decision => decisionEvent(decision, nowMs)),
+    ...decisions.map(decision => decisionEvent(decision, nowMs, storesInputs)),
     ...endEvents(outcome, nowMs),
   ];
   if (events.at(-1)?.EventType === EventType.OrchestratorCompleted) return events;
   return [...events, { ...eventBase(nowMs), EventType: EventType.OrchestratorCompleted }];
 }
 
-function activityOf({ id: taskId, name, input }: Decision & { kind: 'activity' }): EpisodeCommit['activities'][number] {
-  return { taskId, name, inputJson: toJson(input) };
+/** What a decision sends out. */
+function deliveryOf(instance: StoredInstance, decision: Decision, nowMs: number): Delivery {
+  const { instanceId, executionId } = instance;
+  switch (decision.kind) {
+    case 'activity': {
+      const { id: taskId, name, input } = decision;
+      return { kind: 'activity', activity: { instanceId, executionId, taskId, name, inputJson: toJson(input) } };
+    }
+    case 'timer': {
+      const FireAt = new Date(decision.fireAtMs).toISOString();
+      const base = eventBase(decision.fireAtMs);
+      const event: HistoryEvent = { ...base, EventType: EventType.TimerFired, TimerId: decision.id, FireAt };
+      return { kind: 'message', dueAtMs: decision.fireAtMs, to: { instanceId, executionId }, event };
+    }
+    case 'send': {
+      const Input = decision.inputJson;
+      const base = eventBase(nowMs);
+      const event: HistoryEvent = { ...base, EventType: EventType.EventRaised, Name: REQUEST_EVENT, Input };
+      return { kind: 'message', to: { instanceId: decision.target, executionId: null }, event };
+    }
+    case 'child':
+      return startOf(instance, decision, nowMs);
+  }
 }
 
-function childOf(
-  parent: StoredInstance,
-  child: Decision & { kind: 'child' },
-  nowMs: number,
-): EpisodeCommit['children'][number] {
+function startOf(parent: StoredInstance, child: Decision & { kind: 'child' }, nowMs: number): Delivery {
   const instance: StoredInstance = {
     instanceId: child.instanceId,
-    executionId: newId(),
+    executionId: executionIdAfter(parent.executionId, child.id),
     name: child.name,
     version: child.version,
     runtimeStatus: 'Pending',
@@ -124,29 +151,27 @@ function childOf(
     createdAtMs: nowMs,
     lastUpdatedAtMs: nowMs,
   };
-  const OrchestrationInstance = { InstanceId: parent.instanceId, ExecutionId: parent.executionId };
-  const ParentInstance = {
-    Name: parent.name,
-    OrchestrationInstance,
-    TaskScheduleId: child.id,
-    Version: parent.version,
-  };
+  const { instanceId, executionId, name: Name, version: Version } = parent;
+  const OrchestrationInstance = { InstanceId: instanceId, ExecutionId: executionId };
+  const ParentInstance = { Name, OrchestrationInstance, TaskScheduleId: child.id, Version };
+  const startedEvent = executionStarted(instance, { nowMs, inputJson: instance.inputJson, parent: ParentInstance });
   const Reason = `Sub-orchestrator '${child.name}' was not started: the instance '${child.instanceId}' exists and has not ended`;
+  const refusedEvent: HistoryEvent = {
+    ...eventBase(nowMs),
+    EventType: EventType.SubOrchestrationInstanceFailed,
+    TaskScheduledId: child.id,
+    Reason,
+    Details: `Message: ${Reason}`,
+  };
   return {
-    instance,
-    startedEvent: executionStarted(instance, { nowMs, inputJson: instance.inputJson, parent: ParentInstance }),
-    refusedEvent: {
-      ...eventBase(nowMs),
-      EventType: EventType.SubOrchestrationInstanceFailed,
-      TaskScheduledId: child.id,
-      Reason,
-      Details: `Message: ${Reason}`,
-    },
+    kind: 'start',
+    child: { instance, startedEvent },
+    refused: { to: { instanceId, executionId }, event: refusedEvent },
   };
 }
 
 /** What a parent is told of its child's end. */
-function messagesToParent({ startedEvent }: Generation, outcome: Outcome, nowMs: number): EpisodeCommit['messages'] {
+function lettersToParent({ startedEvent }: Generation, outcome: Outcome, nowMs: number): Letter[] {
   const parent = startedEvent.ParentInstance;
   if (!parent) return [];
   const { InstanceId: instanceId, ExecutionId: executionId } = parent.OrchestrationInstance;
@@ -172,6 +197,7 @@ function messagesToParent({ startedEvent }: Generation, outcome: Outcome, nowMs:
  * @param end.loadedExecutionId - the generation that it began in
  */
 export function toCommit(
+  { storeInputsInOrchestrationHistory }: Pick<StepSettings, 'storeInputsInOrchestrationHistory'>,
   generation: Generation,
   replay: Replay,
   end: {
@@ -195,10 +221,10 @@ export function toCommit(
     loadedExecutionId,
     consumedThroughSeq,
     pastEventCount,
-    appended: appendedEvents(fresh, replay, nowMs),
-    activities: decisions.flatMap(each => (each.kind === 'activity' ? [activityOf(each)] : [])),
-    timers: decisions.flatMap(each => (each.kind === 'timer' ? [{ ...each, timerId: each.id }] : [])),
-    children: decisions.flatMap(each => (each.kind === 'child' ? [childOf(instance, each, nowMs)] : [])),
-    messages: messagesToParent(generation, outcome, nowMs),
+    appended: appendedEvents(fresh, replay, nowMs, storeInputsInOrchestrationHistory),
+    deliveries: [
+      ...decisions.map(decision => deliveryOf(instance, decision, nowMs)),
+      ...lettersToParent(generation, outcome, nowMs).map(letter => ({ kind: 'message' as const, ...letter })),
+    ],
   };
 }

@@ -1,7 +1,22 @@
 import { DatabaseSync } from 'node:sqlite';
+import { migrateFromVersion1, VERSION_1_TABLES } from './sqlite-migration.ts';
 
-/** Raised with every change of the tables; a file of another version is refused, not converted. */
-const SCHEMA_VERSION = 1;
+/** Raised with every change of the tables; each older version needs a migration. */
+const SCHEMA_VERSION = 2;
+
+const SCHEDULED_AND_ENTITIES = `
+CREATE TABLE scheduled (
+  seq INTEGER PRIMARY KEY,
+  dueAtMs INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  instanceId TEXT NOT NULL,
+  executionId TEXT,
+  body TEXT NOT NULL
+);
+CREATE INDEX scheduled_by_instant ON scheduled (dueAtMs, seq);
+CREATE INDEX scheduled_by_instance ON scheduled (instanceId);
+CREATE TABLE entities (entityId TEXT PRIMARY KEY, stateJson TEXT NOT NULL, lastOperationAtMs INTEGER NOT NULL);
+`;
 
 const SCHEMA = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -39,23 +54,34 @@ CREATE TABLE activities (
   name TEXT NOT NULL,
   inputJson TEXT
 );
-CREATE TABLE timers (
-  seq INTEGER PRIMARY KEY,
-  instanceId TEXT NOT NULL,
-  executionId TEXT NOT NULL,
-  timerId INTEGER NOT NULL,
-  fireAtMs INTEGER NOT NULL
-);
-CREATE INDEX timers_by_instant ON timers (fireAtMs, seq);
-CREATE INDEX timers_by_instance ON timers (instanceId);
+${SCHEDULED_AND_ENTITIES}
 `;
 
+/** Makes the tables of a new file, or brings those of an older one up to date. */
+function prepareTables(database: DatabaseSync): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
+  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+  const names = new Set(tables.map(({ name }) => String(name)));
+  if (version === SCHEMA_VERSION) return;
+  if (version > SCHEMA_VERSION) {
+    throw new Error(
+      `it has schema version ${version}, this host reads and writes version ${SCHEMA_VERSION}; ` +
+        'open it with the newer host that wrote it, or delete it to start afresh',
+    );
+  }
+  if (version === 0 && names.size === 0) database.exec(SCHEMA);
+  else if (version === 1 && VERSION_1_TABLES.every(name => names.has(name))) {
+    migrateFromVersion1(database, SCHEDULED_AND_ENTITIES);
+  } else throw new Error(`it holds other data, of schema version ${version}; name another file`);
+  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+}
+
 /**
- * Opens a state file, and makes its tables when it is new. The file belongs to this process until it is closed: two engines
- * on one file would run everything twice.
+ * Opens a state file, and makes its tables when it is new. A file of an older schema version is brought up to date, in one
+ * transaction. The file belongs to this process until it is closed: two engines on one file would run everything twice.
  *
  * @param path - a file, or `:memory:`
- * @throws when the file is used by another process, is of another schema version, or is no SQLite file; the message names the file
+ * @throws when the file is used by another process, is of a newer schema version, or is no state file; the message names the file
  */
 export function openStateDatabase(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
@@ -64,14 +90,7 @@ export function openStateDatabase(path: string): DatabaseSync {
     // Order matters: exclusive before WAL also keeps the shared-memory file away.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
     database.exec('BEGIN IMMEDIATE');
-    const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
-    const isNew = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.['tables'] === 0;
-    if (!isNew && version !== SCHEMA_VERSION) {
-      throw new Error(
-        `it has schema version ${version}, this host reads and writes version ${SCHEMA_VERSION}; delete it to start afresh`,
-      );
-    }
-    if (isNew) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
+    prepareTables(database);
     database.exec('COMMIT');
     return database;
   } catch (error) {

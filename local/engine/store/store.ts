@@ -1,4 +1,4 @@
-import type { InstanceFilter, InstanceRecord } from '../api.ts';
+import type { EntityFilter, EntityRecord, InstanceFilter, InstanceRecord } from '../api.ts';
 import type { ExecutionStarted, HistoryEvent } from '../protocol/history.ts';
 
 /** An instance with the id of its current generation. */
@@ -8,12 +8,13 @@ export interface StoredInstance extends InstanceRecord {
 
 /** Where a message goes. A message for another generation than the current one is dropped. */
 export interface Address {
+  /** An instance, or an entity as `@name@key`. */
   readonly instanceId: string;
-  /** Null = whichever generation is current. */
+  /** Null = whichever generation is current; always null for entities. */
   readonly executionId: string | null;
 }
 
-/** An event that waits for its instance's next episode. */
+/** An event that waits for the next step of its instance or entity. */
 export interface Message {
   /** Grows with the order of arrival. */
   readonly seq: number;
@@ -21,10 +22,8 @@ export interface Message {
   readonly event: HistoryEvent;
 }
 
-/** An activity that an orchestrator has called and that has not ended. */
-export interface ActivityTask {
-  /** Grows with the order of the calls; given by the store. */
-  readonly seq: number;
+/** An activity that an orchestrator has called. */
+export interface NewActivity {
   readonly instanceId: string;
   readonly executionId: string;
   readonly taskId: number;
@@ -33,13 +32,38 @@ export interface ActivityTask {
   readonly inputJson: string | null;
 }
 
+/** An activity that has not ended. */
+export interface ActivityTask extends NewActivity {
+  /** Grows with the order in which they became due; given by the store. */
+  readonly seq: number;
+}
+
 /** A new instance and its first event. */
 export interface NewInstance {
   readonly instance: StoredInstance;
   readonly startedEvent: ExecutionStarted;
 }
 
-/** All that one episode changes. It is written whole or not at all. */
+/** A message with its address. */
+export interface Letter {
+  readonly to: Address;
+  readonly event: HistoryEvent;
+}
+
+/**
+ * What leaves a step, for somebody else or for later: a message (a timer is a message to oneself, due later), a call of an
+ * activity, or the start of a child. Where a child's id belongs to a running instance, `refused` is sent instead.
+ */
+export type Delivery = {
+  /** Milliseconds since 1970; absent = at once. */
+  readonly dueAtMs?: number;
+} & (
+  | ({ readonly kind: 'message' } & Letter)
+  | { readonly kind: 'activity'; readonly activity: NewActivity }
+  | { readonly kind: 'start'; readonly child: NewInstance; readonly refused: Letter }
+);
+
+/** All that one episode of an orchestration changes. It is written whole or not at all. */
 export interface EpisodeCommit {
   /** The instance as it is after the episode, maybe in a new generation. */
   readonly instance: StoredInstance;
@@ -50,17 +74,49 @@ export interface EpisodeCommit {
   /** How many events the history has before the appended ones; 0 also drops what is stored. */
   readonly pastEventCount: number;
   readonly appended: readonly HistoryEvent[];
-  readonly activities: readonly Pick<ActivityTask, 'taskId' | 'name' | 'inputJson'>[];
-  readonly timers: readonly { readonly timerId: number; readonly fireAtMs: number }[];
-  /** Children to start; where the id belongs to a running instance, the parent gets `refusedEvent` instead. */
-  readonly children: readonly (NewInstance & { readonly refusedEvent: HistoryEvent })[];
-  /** Messages for other instances. */
-  readonly messages: readonly { readonly to: Address; readonly event: HistoryEvent }[];
+  readonly deliveries: readonly Delivery[];
+}
+
+/** All that one batch of operations changes at an entity. It is written whole or not at all. */
+export interface BatchCommit {
+  /** The entity as it is after the batch; without state it is gone. */
+  readonly entity: EntityRecord;
+  readonly consumedThroughSeq: number;
+  readonly deliveries: readonly Delivery[];
+}
+
+/** An instance put back to before its failure. */
+export interface Rewound {
+  readonly instance: StoredInstance;
+  /** The whole history, with the failures taken out. */
+  readonly history: readonly HistoryEvent[];
+  /** What makes it run again; absent when a child will. */
+  readonly wake?: HistoryEvent;
 }
 
 /**
- * Where the engine keeps what must survive. Each method is one transaction: after a kill it has happened or it has not.
- * One engine at a time uses a store.
+ * The writes of a store, each of them one transaction. These are the points at which a crash can come between two states:
+ * a crash before the point leaves the old state, a crash after it the new one.
+ */
+export const COMMIT_POINTS = [
+  'setMeta',
+  'createInstance',
+  'purgeInstance',
+  'sendMessage',
+  'dropMessages',
+  'commitEpisode',
+  'commitBatch',
+  'completeActivity',
+  'deliverDue',
+  'rewind',
+] as const satisfies readonly (keyof Store)[];
+
+/** A write of a store, by its name. */
+export type CommitPoint = (typeof COMMIT_POINTS)[number];
+
+/**
+ * Where the engine keeps what must survive. Each write is one transaction: after a kill it has happened or it has not.
+ * One engine at a time uses a store. Where a write takes `dueAtMs`, its message comes at that instant; default: at once.
  */
 export interface Store {
   getMeta(key: string): string | undefined;
@@ -73,37 +129,58 @@ export interface Store {
     readonly continuationToken?: string;
   };
   /** Writes a new instance in the place of any former one of its id. */
-  createInstance(created: NewInstance): void;
-  /** False when there is none of that id. Activities already called still run; their results are dropped. */
+  createInstance(created: NewInstance, dueAtMs?: number): void;
+  /**
+   * Deletes an instance or an entity with all that waits for it; false when there is none of that id. Activities already
+   * called still run; their results are dropped.
+   */
   purgeInstance(instanceId: string): boolean;
 
+  getEntity(entityId: string): EntityRecord | undefined;
+  /** Entities that have a state, in the order of ids; the token is the last id of the page. */
+  listEntities(filter: EntityFilter): {
+    readonly entities: readonly EntityRecord[];
+    readonly continuationToken?: string;
+  };
+
   readHistory(instanceId: string): readonly HistoryEvent[];
-  /** Adds a message; false when the instance is missing, has ended, or is in another generation. */
-  sendMessage(to: Address, event: HistoryEvent): boolean;
-  /** Messages of one instance, oldest first. */
+  /** Adds a message; false when the instance is missing, has ended, or is in another generation. An entity takes any. */
+  sendMessage(to: Address, event: HistoryEvent, dueAtMs?: number): boolean;
+  /** Messages of one instance or entity, oldest first. */
   readMessages(instanceId: string): readonly Message[];
   dropMessages(instanceId: string, throughSeq: number): void;
-  /** Instances that have messages, the longest waiting first. */
+  /** Instances and entities that have messages, the longest waiting first. */
   instancesWithMessages(): readonly string[];
   /**
-   * Writes an episode.
+   * Writes an episode. Timers of an instance that has ended go with it.
    *
-   * @returns the instances that now have messages; undefined, and nothing is written, when the instance was purged or replaced meanwhile
+   * @returns who has messages now; undefined, and nothing is written, when the instance was purged or replaced meanwhile
    */
   commitEpisode(commit: EpisodeCommit): readonly string[] | undefined;
+  /**
+   * Writes a batch of operations.
+   *
+   * @returns who has messages now
+   */
+  commitBatch(commit: BatchCommit): readonly string[];
+  /** Writes instances anew, each with its whole history. */
+  rewind(rewound: readonly Rewound[]): void;
 
   /** Unfinished activities after the given one, oldest first; those in flight too, because only their end is stored. */
   readActivities(afterSeq: number, limit: number): readonly ActivityTask[];
   /** Ends an activity and sends its event; false when it had ended before or nobody waits for it any more. */
-  completeActivity(task: ActivityTask, event: HistoryEvent): boolean;
+  completeActivity(task: ActivityTask, event: HistoryEvent, dueAtMs?: number): boolean;
 
-  /** The instant of the earliest timer, in milliseconds since 1970. */
-  nextTimerAtMs(): number | undefined;
-  /** Turns every timer that is due into a message; returns the instances that got one, earliest timer first. */
-  fireTimers(nowMs: number): readonly string[];
+  /** The instant of the earliest delivery that is not due yet, in milliseconds since 1970. */
+  nextDueAtMs(): number | undefined;
+  /** Delivers whatever is due; returns who got a message, earliest first. Writes nothing when nothing is due. */
+  deliverDue(nowMs: number): readonly string[];
 
   close(): void;
 }
+
+/** How many records a page of a list has, unless the filter says. */
+export const DEFAULT_PAGE_SIZE = 100;
 
 /** Statuses of instances that take no more messages. */
 export const FINISHED_STATUSES = ['Completed', 'Failed', 'Canceled', 'Terminated'] as const;

@@ -111,34 +111,6 @@ describe('activities', () => {
     });
   });
 
-  test('fail when they take longer than the function timeout', async () => {
-    const never = Promise.withResolvers<string>();
-    const { engine, clock, errors, status } = createHarness(
-      app => {
-        app.activity('hang', { handler: () => never.promise });
-        app.orchestration('waits', function* ({ df: durable }) {
-          try {
-            yield durable.callActivity('hang');
-          } catch (error) {
-            return (error as Error).message;
-          }
-          return 'not reached';
-        });
-      },
-      { limits: { functionTimeoutMs: 60_000 } },
-    );
-    const { instanceId } = engine.startInstance({ name: 'waits', inputJson: 'null' });
-    while (clock.nextCallAtMs() === undefined) await new Promise(resolve => setImmediate(resolve));
-    clock.advanceBy(59_999);
-    expect(clock.nextCallAtMs()).toBe(clock.nowMs() + 1);
-    clock.advanceBy(1);
-    await engine.idle();
-    never.resolve('too late');
-    await engine.idle();
-    expect(status(instanceId).output).toMatch(/^Activity function 'hang' failed: {2}Timeout value of 60 s/);
-    expect(errors).toHaveLength(1);
-  });
-
   test('run at most as many at once as the limit says, first called first', async () => {
     const started: number[] = [];
     let runningCount = 0;

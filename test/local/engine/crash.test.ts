@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { createManualClock } from '../../../local/testing/manual-clock.ts';
 import { df } from '../../helpers/durable-app.ts';
 import { createHarness, type Harness, START_MS, temporaryStateFile } from '../../helpers/engine-harness.ts';
-import { createManualClock } from '../../helpers/manual-clock.ts';
 
 /** Opens engines one after the other on one file and one clock; each must be closed before the next. */
 function createGenerations(register: (app: typeof df.app) => void) {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { createEngine } from '../../../local/engine/engine.ts';
 import { openSqliteStore } from '../../../local/engine/store/sqlite-store.ts';
+import { createManualClock } from '../../../local/testing/manual-clock.ts';
 import { createTestWorker } from '../../helpers/durable-app.ts';
 import { createHarness, START_MS } from '../../helpers/engine-harness.ts';
-import { createManualClock } from '../../helpers/manual-clock.ts';
 
 test('a store that fails ends the engine, once and loudly', async () => {
   const failures: unknown[] = [];
@@ -22,7 +22,11 @@ test('a store that fails ends the engine, once and loudly', async () => {
       });
     }),
     clock: createManualClock(START_MS),
-    limits: { maxConcurrentActivityFunctions: 1, maxConcurrentOrchestratorFunctions: 2, functionTimeoutMs: 1_000 },
+    limits: {
+      maxConcurrentActivityFunctions: 1,
+      maxConcurrentOrchestratorFunctions: 2,
+      maxConcurrentEntityFunctions: 1,
+    },
     log: (level, source, message) => lines.push(`${level} ${source} ${message}`),
     onFatal: error => failures.push(error),
   });

@@ -1,9 +1,9 @@
 import type { Task } from 'durable-functions';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { createManualClock } from '../../../local/testing/manual-clock.ts';
 import { df } from '../../helpers/durable-app.ts';
 import { createHarness, type Harness, START_MS, temporaryStateFile } from '../../helpers/engine-harness.ts';
-import { createManualClock } from '../../helpers/manual-clock.ts';
 
 interface Call {
   readonly kind: 'activity' | 'activityWithRetry' | 'child' | 'childWithRetry';

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { appendToHistory, createHistoryCache } from '../../../local/engine/history-cache.ts';
+import { createHistoryCache } from '../../../local/engine/history-cache.ts';
 import { EventType, eventBase, type HistoryEvent } from '../../../local/engine/protocol/history.ts';
-import { newInstance } from './store/store-contract.ts';
+import { appendToHistory } from '../../../local/engine/step/loaded-history.ts';
+import { newInstance } from './store/store-samples.ts';
 
 const event: HistoryEvent = { ...eventBase(0), EventType: EventType.OrchestratorStarted };
 const history = appendToHistory({ events: [], json: '' }, [event]);

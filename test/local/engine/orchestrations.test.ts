@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { df } from '../../helpers/durable-app.ts';
 import { createHarness } from '../../helpers/engine-harness.ts';
 
 describe('replays', () => {
@@ -92,8 +91,6 @@ describe('endings', () => {
   test.each([
     ['an activity', 'nowhere', "it calls the activity 'nowhere', which the app does not register"],
     ['a sub-orchestrator', 'childless', "it calls the sub-orchestrator 'nobody', which the app does not register"],
-    ['an entity', 'entity', 'it uses CallEntity, which this local host does not offer'],
-    ['an HTTP call', 'http', 'it uses CallHttp, which this local host does not offer'],
   ])('fail visibly when %s is missing', async (_, name, text) => {
     const { run, status } = createHarness(app => {
       app.orchestration('nowhere', function* ({ df: durable }) {
@@ -101,12 +98,6 @@ describe('endings', () => {
       });
       app.orchestration('childless', function* ({ df: durable }) {
         yield durable.callSubOrchestrator('nobody');
-      });
-      app.orchestration('entity', function* ({ df: durable }) {
-        yield durable.callEntity(new df.EntityId('counter', 'one'), 'get');
-      });
-      app.orchestration('http', function* ({ df: durable }) {
-        yield durable.callHttp({ method: 'GET', url: 'http://localhost/' });
       });
     });
     expect(status(await run(name))).toMatchObject({

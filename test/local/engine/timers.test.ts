@@ -160,7 +160,7 @@ describe('timers', () => {
     });
     const id = await run('sleeper');
     // The timer's message comes while the clock still stands at the start, as after a correction of the clock.
-    store.fireTimers(START_MS + 1_000);
+    store.deliverDue(START_MS + 1_000);
     engine.raiseEvent(id, 'wake', 'null');
     await pass(0);
     expect(status(id).output).toBe(START_MS + 1_000);

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import {
   activityResult,
   activityTrigger,
-  DEFAULT_PAYLOAD_SETTINGS,
   orchestratorTrigger,
   readTurn,
 } from '../../../../local/engine/protocol/payloads.ts';
+import { DEFAULT_STEP_SETTINGS } from '../../../../local/engine/step/step.ts';
 
 test('the orchestrator is told all that its library asks for', () => {
   const { string } = orchestratorTrigger({
@@ -14,7 +14,7 @@ test('the orchestrator is told all that its library asks for', () => {
     instanceId: 'one',
     parentInstanceId: null,
     isReplaying: false,
-    settings: DEFAULT_PAYLOAD_SETTINGS,
+    settings: DEFAULT_STEP_SETTINGS,
   });
   expect(JSON.parse(string ?? '')).toEqual({
     history: [{ EventType: 12 }, { EventType: 0 }],

@@ -2,13 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { type Action, ActionType } from '../../../../local/engine/protocol/actions.ts';
 import { EventType, eventBase, type HistoryEvent } from '../../../../local/engine/protocol/history.ts';
 import { type OrchestratorTurn, replay } from '../../../../local/engine/replay/shim.ts';
+import { DEFAULT_STEP_SETTINGS } from '../../../../local/engine/step/step.ts';
 
 const environment = {
   name: 'work',
   instanceId: 'one',
   executionId: 'e'.repeat(32),
   parentInstanceId: null,
-  settings: { maximumShortTimerMs: 10_000, longTimerIntervalMs: 4_000, maxOrchestrationActions: 5 },
+  settings: {
+    ...DEFAULT_STEP_SETTINGS,
+    maximumShortTimerMs: 10_000,
+    longTimerIntervalMs: 4_000,
+    maxOrchestrationActions: 5,
+  },
   isRegistered: () => true,
 };
 

@@ -1,280 +1,249 @@
 import { describe, expect, test } from 'vitest';
-import { EventType, eventBase, type HistoryEvent } from '../../../../local/engine/protocol/history.ts';
-import type { EpisodeCommit, NewInstance, Store, StoredInstance } from '../../../../local/engine/store/store.ts';
+import type { Store } from '../../../../local/engine/store/store.ts';
+import { describeDeliveries } from './contract-deliveries.ts';
+import { describeLists } from './contract-lists.ts';
+import { describeSteps } from './contract-steps.ts';
+import {
+  batchOf,
+  call,
+  completed,
+  createIdle,
+  episodeOf,
+  lastEpisodeOf,
+  lastSeq,
+  message,
+  newInstance,
+  raised,
+  readAll,
+  start,
+  to,
+  unwritable,
+  waiting,
+} from './store-samples.ts';
 
-const raised = (name: string): HistoryEvent => ({
-  ...eventBase(1),
-  EventType: EventType.EventRaised,
-  Name: name,
-  Input: '1',
-});
-const completed = (taskId: number): HistoryEvent => ({
-  ...eventBase(2),
-  EventType: EventType.TaskCompleted,
-  TaskScheduledId: taskId,
-  Result: 'null',
-});
+/** Opens an empty store, closed after the test. */
+export type OpenStore = () => Store;
 
-/** A new instance; members that a test cares for are given. */
-export function newInstance(instanceId: string, members: Partial<StoredInstance> = {}): NewInstance {
-  const instance: StoredInstance = {
-    instanceId,
-    executionId: `${instanceId}-1`,
-    name: 'work',
-    version: '',
-    runtimeStatus: 'Pending',
-    inputJson: '{"n":1}',
-    outputJson: null,
-    customStatusJson: null,
-    parentInstanceId: null,
-    createdAtMs: 1_000,
-    lastUpdatedAtMs: 1_000,
-    ...members,
-  };
-  const OrchestrationInstance = { InstanceId: instanceId, ExecutionId: instance.executionId };
-  return {
-    instance,
-    startedEvent: {
-      ...eventBase(1_000),
-      EventType: EventType.ExecutionStarted,
-      Name: 'work',
-      Version: '',
-      Input: instance.inputJson,
-      OrchestrationInstance,
-      ParentInstance: null,
-      Tags: null,
-    },
-  };
-}
-
-function commitOf({ instance }: NewInstance, members: Partial<EpisodeCommit> = {}): EpisodeCommit {
-  return {
-    instance: { ...instance, runtimeStatus: 'Running' },
-    loadedExecutionId: instance.executionId,
-    consumedThroughSeq: 0,
-    pastEventCount: 0,
-    appended: [],
-    activities: [],
-    timers: [],
-    children: [],
-    messages: [],
-    ...members,
-  };
-}
-
-const eventTypes = (events: readonly HistoryEvent[]) => events.map(event => event.EventType);
-
-/**
- * What every store must do.
- *
- * @param openStore - opens an empty store, closed after the test
- */
-export function describeStore(title: string, openStore: () => Store): void {
+/** What every store must do. */
+export function describeStore(title: string, openStore: OpenStore): void {
   describe(title, () => {
-    test('keeps meta values by key', () => {
-      const store = openStore();
-      expect(store.getMeta('marker')).toBeUndefined();
-      store.setMeta('marker', 'a');
-      store.setMeta('marker', 'b');
-      expect(store.getMeta('marker')).toBe('b');
-    });
+    describe('records', () => describeRecords(openStore));
+    describe('lists', () => describeLists(openStore));
+    describe('messages', () => describeMessages(openStore));
+    describe('steps', () => describeSteps(openStore));
+    describe('deliveries', () => describeDeliveries(openStore));
+    describe('every write', () => describeWrites(openStore));
+  });
+}
 
-    test('gives a new instance its first message', () => {
-      const store = openStore();
-      const created = newInstance('one');
-      store.createInstance(created);
-      expect(store.getInstance('one')).toEqual(created.instance);
-      expect(store.instancesWithMessages()).toEqual(['one']);
-      expect(store.readMessages('one')).toEqual([
-        { seq: expect.any(Number), executionId: 'one-1', event: created.startedEvent },
-      ]);
-    });
+function describeRecords(openStore: OpenStore): void {
+  test('meta values are kept by key', () => {
+    const store = openStore();
+    expect(store.getMeta('marker')).toBeUndefined();
+    store.setMeta('marker', 'a');
+    store.setMeta('other', 'x');
+    store.setMeta('marker', 'b');
+    expect(store.getMeta('marker')).toBe('b');
+    expect(store.getMeta('other')).toBe('x');
+  });
 
-    test('keeps messages in the order of arrival, and drops those for nobody', () => {
-      const store = openStore();
-      store.createInstance(newInstance('one'));
-      store.createInstance(newInstance('done', { runtimeStatus: 'Completed' }));
-      expect(store.sendMessage({ instanceId: 'one', executionId: null }, raised('a'))).toBe(true);
-      expect(store.sendMessage({ instanceId: 'one', executionId: 'one-1' }, raised('b'))).toBe(true);
-      expect(store.sendMessage({ instanceId: 'one', executionId: 'one-0' }, raised('other generation'))).toBe(false);
-      expect(store.sendMessage({ instanceId: 'none', executionId: null }, raised('missing'))).toBe(false);
-      expect(store.sendMessage({ instanceId: 'done', executionId: null }, raised('ended'))).toBe(false);
-      const messages = store.readMessages('one');
-      expect(messages.map(({ event }) => ('Name' in event ? event.Name : ''))).toEqual(['work', 'a', 'b']);
-      store.dropMessages('one', messages[1]?.seq ?? 0);
-      expect(store.readMessages('one')).toEqual(messages.slice(2));
-    });
+  test('a new instance gets its first message', () => {
+    const store = openStore();
+    const created = newInstance('one');
+    expect(store.getInstance('one')).toBeUndefined();
+    store.createInstance(created);
+    expect(store.getInstance('one')).toEqual(created.instance);
+    expect(store.instancesWithMessages()).toEqual(['one']);
+    expect(store.readMessages('one')).toEqual([
+      { seq: expect.any(Number), executionId: 'one-1', event: created.startedEvent },
+    ]);
+    expect(store.readHistory('one')).toEqual([]);
+  });
 
-    test('writes an episode whole: history, calls, timers, children, messages', () => {
-      const store = openStore();
-      const one = newInstance('one');
-      const child = newInstance('child', { parentInstanceId: 'one' });
-      store.createInstance(one);
-      store.createInstance(newInstance('parent'));
-      const seq = store.readMessages('one').at(-1)?.seq ?? 0;
-      const woken = store.commitEpisode(
-        commitOf(one, {
-          consumedThroughSeq: seq,
-          appended: [one.startedEvent, raised('x')],
-          activities: [{ taskId: 0, name: 'act', inputJson: '"in"' }],
-          timers: [{ timerId: 1, fireAtMs: 5_000 }],
-          children: [{ ...child, refusedEvent: raised('refused') }],
-          messages: [{ to: { instanceId: 'parent', executionId: 'parent-1' }, event: raised('to parent') }],
-        }),
-      );
-      expect(woken).toEqual(['child', 'parent']);
-      expect(store.getInstance('one')?.runtimeStatus).toBe('Running');
-      expect(store.readMessages('one')).toEqual([]);
-      expect(eventTypes(store.readHistory('one'))).toEqual([0, 15]);
-      expect(store.readActivities(0, 10)).toEqual([
-        { seq: expect.any(Number), instanceId: 'one', executionId: 'one-1', taskId: 0, name: 'act', inputJson: '"in"' },
-      ]);
-      expect(store.nextTimerAtMs()).toBe(5_000);
-      expect(store.getInstance('child')).toEqual(child.instance);
-      expect(store.readMessages('parent')).toHaveLength(2);
-    });
+  test('a new instance takes the place of a former one, of which nothing is left but its calls', () => {
+    const store = openStore();
+    const [former, next] = [newInstance('one'), newInstance('one', { executionId: 'one-2' })];
+    store.createInstance(former);
+    store.commitEpisode(
+      episodeOf(former, {
+        appended: [former.startedEvent],
+        deliveries: [message(to('one'), 'late', 5_000), call(former, 0), call(former, 1, 6_000)],
+      }),
+    );
+    store.sendMessage(to('one'), raised('old'));
+    store.createInstance(next);
+    expect(store.getInstance('one')).toEqual(next.instance);
+    expect(store.readHistory('one')).toEqual([]);
+    expect(store.readMessages('one').map(({ event }) => event)).toEqual([next.startedEvent]);
+    expect(store.nextDueAtMs()).toBe(6_000);
+    const [task] = store.readActivities(0, 10);
+    expect(task).toMatchObject({ executionId: 'one-1', taskId: 0 });
+    expect(task && store.completeActivity(task, completed(0))).toBe(false);
+    expect(store.readActivities(0, 10)).toEqual([]);
+  });
 
-    test('writes nothing of an episode that fails halfway', () => {
-      const store = openStore();
-      const one = newInstance('one');
-      store.createInstance(one);
-      const unwritable = { ...raised('x'), Input: 1n } as unknown as HistoryEvent;
-      expect(() => store.commitEpisode(commitOf(one, { appended: [raised('a'), unwritable] }))).toThrow(/BigInt/);
-      expect(store.getInstance('one')?.runtimeStatus).toBe('Pending');
-      expect(store.readHistory('one')).toEqual([]);
-      expect(store.sendMessage({ instanceId: 'one', executionId: null }, raised('b'))).toBe(true);
-    });
-
-    test('appends to a history, and starts afresh for a new generation', () => {
-      const store = openStore();
-      const one = newInstance('one');
-      store.createInstance(one);
-      store.commitEpisode(commitOf(one, { appended: [one.startedEvent] }));
-      store.commitEpisode(commitOf(one, { pastEventCount: 1, appended: [raised('a'), raised('b')] }));
-      expect(eventTypes(store.readHistory('one'))).toEqual([0, 15, 15]);
-      const next = { ...one.instance, executionId: 'one-2' };
-      store.commitEpisode(commitOf(one, { instance: next, appended: [raised('c')] }));
-      expect(eventTypes(store.readHistory('one'))).toEqual([15]);
-      expect(store.getInstance('one')?.executionId).toBe('one-2');
-    });
-
-    test('writes nothing for an instance that was purged or replaced meanwhile', () => {
-      const store = openStore();
-      const one = newInstance('one');
-      store.createInstance(newInstance('one', { executionId: 'one-2' }));
-      const late = commitOf(one, {
-        appended: [raised('late')],
-        activities: [{ taskId: 0, name: 'act', inputJson: null }],
-      });
-      expect(store.commitEpisode(late)).toBeUndefined();
-      expect(store.purgeInstance('one')).toBe(true);
-      expect(store.commitEpisode(late)).toBeUndefined();
-      expect(store.readHistory('one')).toEqual([]);
-      expect(store.readActivities(0, 10)).toEqual([]);
-    });
-
-    test('refuses a child under the id of a running instance, and replaces a finished one', () => {
-      const store = openStore();
-      const one = newInstance('one');
-      store.createInstance(one);
-      store.createInstance(newInstance('busy'));
-      store.createInstance(newInstance('done', { runtimeStatus: 'Failed' }));
-      const seq = store.readMessages('one').at(-1)?.seq ?? 0;
-      const woken = store.commitEpisode(
-        commitOf(one, {
-          consumedThroughSeq: seq,
-          children: [
-            { ...newInstance('busy', { executionId: 'busy-2' }), refusedEvent: raised('refused') },
-            { ...newInstance('done', { executionId: 'done-2' }), refusedEvent: raised('refused') },
-          ],
-        }),
-      );
-      expect(woken).toEqual(['one', 'done']);
-      expect(store.getInstance('busy')?.executionId).toBe('busy-1');
-      expect(store.getInstance('done')).toMatchObject({ executionId: 'done-2', runtimeStatus: 'Pending' });
-      expect(store.readMessages('one').map(({ event }) => event)).toEqual([raised('refused')]);
-    });
-
-    test('gives activities out in order, until each has ended once', () => {
-      const store = openStore();
-      const one = newInstance('one');
-      store.createInstance(one);
-      const calls = [0, 1, 2].map(taskId => ({ taskId, name: 'act', inputJson: null }));
-      store.commitEpisode(commitOf(one, { activities: calls }));
-      const [first, second, third] = store.readActivities(0, 10);
-      if (!first || !second || !third) throw new Error('three activities were called');
-      expect([first, second, third].map(({ taskId }) => taskId)).toEqual([0, 1, 2]);
-      expect(store.readActivities(0, 2)).toHaveLength(2);
-      expect(store.readActivities(second.seq, 10)).toEqual([third]);
-      expect(store.completeActivity(second, completed(1))).toBe(true);
-      expect(store.completeActivity(second, completed(1))).toBe(false);
-      expect(store.readActivities(0, 10)).toEqual([first, third]);
-      expect(store.readMessages('one').filter(({ event }) => event.EventType === EventType.TaskCompleted)).toHaveLength(
-        1,
-      );
-      store.commitEpisode(commitOf(one, { instance: { ...one.instance, runtimeStatus: 'Terminated' } }));
-      expect(store.completeActivity(third, completed(2))).toBe(false);
-      expect(store.readActivities(0, 10)).toEqual([first]);
-    });
-
-    test('never gives a new activity the number of an ended one', () => {
-      const store = openStore();
-      const one = newInstance('one');
-      store.createInstance(one);
-      const call = commitOf(one, { activities: [{ taskId: 0, name: 'act', inputJson: null }] });
-      store.commitEpisode(call);
-      const [first] = store.readActivities(0, 1);
-      if (!first) throw new Error('one activity was called');
-      store.completeActivity(first, completed(0));
-      store.commitEpisode(call);
-      expect(store.readActivities(first.seq, 1)).toHaveLength(1);
-    });
-
-    test('fires due timers once, the earliest first, for those who still wait', () => {
-      const store = openStore();
-      const [one, two, ended] = [newInstance('one'), newInstance('two'), newInstance('ended')];
-      for (const each of [one, two, ended]) store.createInstance(each);
+  test('a purge takes an instance with all that waits for it, but not its calls', () => {
+    const store = openStore();
+    const [one, two] = [newInstance('one'), newInstance('two')];
+    for (const each of [one, two]) {
+      store.createInstance(each);
       store.commitEpisode(
-        commitOf(one, {
-          timers: [
-            { timerId: 0, fireAtMs: 300 },
-            { timerId: 1, fireAtMs: 900 },
-          ],
+        episodeOf(each, {
+          appended: [each.startedEvent],
+          deliveries: [call(each, 0), message(each.instance, 'timer', each === one ? 100 : 200)],
         }),
       );
-      store.commitEpisode(commitOf(two, { timers: [{ timerId: 7, fireAtMs: 200 }] }));
-      store.commitEpisode(commitOf(ended, { timers: [{ timerId: 0, fireAtMs: 100 }] }));
-      store.commitEpisode(commitOf(ended, { instance: { ...ended.instance, runtimeStatus: 'Completed' } }));
-      expect(store.nextTimerAtMs()).toBe(200);
-      expect(store.fireTimers(199)).toEqual([]);
-      expect(store.fireTimers(300)).toEqual(['two', 'one']);
-      expect(store.fireTimers(300)).toEqual([]);
-      expect(store.readMessages('two').at(-1)?.event).toEqual({
-        ...eventBase(300),
-        EventType: EventType.TimerFired,
-        TimerId: 7,
-        FireAt: '1970-01-01T00:00:00.200Z',
-      });
-      expect(store.nextTimerAtMs()).toBe(900);
-      expect(store.purgeInstance('one')).toBe(true);
-      expect(store.nextTimerAtMs()).toBeUndefined();
-    });
+    }
+    expect(store.purgeInstance('one')).toBe(true);
+    expect(store.getInstance('one')).toBeUndefined();
+    expect(store.readHistory('one')).toEqual([]);
+    expect(store.readMessages('one')).toEqual([]);
+    expect(store.nextDueAtMs()).toBe(200);
+    expect(store.purgeInstance('one')).toBe(false);
+    const [orphan] = store.readActivities(0, 1);
+    expect(orphan && store.completeActivity(orphan, completed(0))).toBe(false);
+    expect(store.readHistory('two')).toHaveLength(1);
+    expect(store.readMessages('two')).toHaveLength(1);
+    expect(store.readActivities(0, 10)).toHaveLength(1);
+  });
 
-    test('lists by prefix, time and status, in pages', () => {
-      const store = openStore();
-      store.createInstance(newInstance('a%1', { createdAtMs: 100, runtimeStatus: 'Running' }));
-      store.createInstance(newInstance('a_2', { createdAtMs: 200, runtimeStatus: 'Completed' }));
-      store.createInstance(newInstance('b3', { createdAtMs: 300, runtimeStatus: 'Failed' }));
-      const ids = (filter: Parameters<Store['listInstances']>[0]) =>
-        store.listInstances(filter).instances.map(({ instanceId }) => instanceId);
-      expect(ids({})).toEqual(['a%1', 'a_2', 'b3']);
-      expect(ids({ instanceIdPrefix: 'a%' })).toEqual(['a%1']);
-      expect(ids({ createdFromMs: 200 })).toEqual(['a_2', 'b3']);
-      expect(ids({ createdToMs: 200 })).toEqual(['a%1', 'a_2']);
-      expect(ids({ runtimeStatus: ['Failed', 'Running'] })).toEqual(['a%1', 'b3']);
-      expect(ids({ runtimeStatus: [] })).toEqual([]);
-      expect(store.listInstances({ top: 2 })).toMatchObject({ continuationToken: 'a_2' });
-      expect(store.listInstances({ top: 2, continuationToken: 'a_2' })).not.toHaveProperty('continuationToken');
-    });
+  test('a purge takes an entity with all that waits for it', () => {
+    const store = openStore();
+    store.sendMessage(to('@counter@a'), raised('a'));
+    store.sendMessage(to('@counter@b'), raised('b'));
+    store.commitBatch(batchOf('@counter@b', '2'));
+    store.commitBatch(batchOf('@counter@a', '1', { deliveries: [message(to('@counter@a'), 'later', 100)] }));
+    expect(store.purgeInstance('@counter@a')).toBe(true);
+    expect(store.getEntity('@counter@a')).toBeUndefined();
+    expect(store.readMessages('@counter@a')).toEqual([]);
+    expect(store.nextDueAtMs()).toBeUndefined();
+    expect(store.purgeInstance('@counter@a')).toBe(false);
+    expect(store.getEntity('@counter@b')).toMatchObject({ stateJson: '2' });
+    expect(waiting(store, '@counter@b')).toEqual(['b']);
+  });
+
+  test('an entity without a state is none to purge, but its messages go', () => {
+    const store = openStore();
+    store.sendMessage(to('@counter@a'), raised('a'));
+    expect(store.purgeInstance('@counter@a')).toBe(false);
+    expect(store.instancesWithMessages()).toEqual([]);
+  });
+
+  test('no later change of what was given or returned shows', () => {
+    const store = openStore();
+    const given = structuredClone(newInstance('one')) as { instance: { name: string }; startedEvent: object };
+    store.createInstance(given as ReturnType<typeof newInstance>);
+    given.instance.name = 'changed';
+    Object.assign(given.startedEvent, { Name: 'changed' });
+    const before = readAll(store);
+    expect(JSON.stringify(before)).not.toContain('changed');
+    const copy = structuredClone(before);
+    for (const returned of [before.instances[0], store.getInstance('one'), store.readMessages('one')[0]?.event]) {
+      // A store may also return what cannot be changed.
+      if (!Object.isFrozen(returned)) Object.assign(returned as object, { name: 'changed' });
+    }
+    for (const list of [store.readMessages('one'), store.listInstances({}).instances]) {
+      if (!Object.isFrozen(list)) (list as unknown[]).length = 0;
+    }
+    expect(readAll(store)).toEqual(copy);
+  });
+}
+
+function describeMessages(openStore: OpenStore): void {
+  test('are kept in the order of arrival; those for nobody are dropped', () => {
+    const store = openStore();
+    store.createInstance(newInstance('one'));
+    for (const runtimeStatus of ['Completed', 'Failed', 'Canceled', 'Terminated'] as const) {
+      store.createInstance(newInstance(runtimeStatus, { runtimeStatus }));
+      expect(store.sendMessage(to(runtimeStatus), raised('ended'))).toBe(false);
+    }
+    expect(store.sendMessage(to('one'), raised('a'))).toBe(true);
+    expect(store.sendMessage(to('one', 'one-1'), raised('b'))).toBe(true);
+    expect(store.sendMessage(to('one', 'one-0'), raised('other generation'))).toBe(false);
+    expect(store.sendMessage(to('none'), raised('missing'))).toBe(false);
+    const messages = store.readMessages('one');
+    expect(waiting(store, 'one')).toEqual([0, 'a', 'b']);
+    expect(messages.map(({ executionId }) => executionId)).toEqual(['one-1', null, 'one-1']);
+    expect(messages.map(({ seq }) => seq)).toEqual(messages.map(({ seq }) => seq).sort((a, b) => a - b));
+    store.dropMessages('one', messages[1]?.seq ?? 0);
+    expect(store.readMessages('one')).toEqual(messages.slice(2));
+    expect(store.instancesWithMessages()).toEqual(['one']);
+  });
+
+  test('reach suspended instances, and entities in any state', () => {
+    const store = openStore();
+    createIdle(store, newInstance('one', { runtimeStatus: 'Suspended' }));
+    expect(store.sendMessage(to('one'), raised('a'))).toBe(true);
+    expect(store.sendMessage(to('@counter@a'), raised('b'))).toBe(true);
+    expect(store.readMessages('@counter@a')).toEqual([
+      { seq: expect.any(Number), executionId: null, event: raised('b') },
+    ]);
+    expect(store.getEntity('@counter@a')).toBeUndefined();
+  });
+
+  test('the longest waiting comes first', () => {
+    const store = openStore();
+    for (const id of ['b', 'a', '@e@k']) {
+      if (!id.startsWith('@')) store.createInstance(newInstance(id));
+      store.sendMessage(to(id), raised('x'));
+    }
+    expect(store.instancesWithMessages()).toEqual(['b', 'a', '@e@k']);
+    store.dropMessages('b', lastSeq(store, 'b'));
+    store.sendMessage(to('b'), raised('again'));
+    expect(store.instancesWithMessages()).toEqual(['a', '@e@k', 'b']);
+    store.dropMessages('a', lastSeq(store, 'a'));
+    expect(store.instancesWithMessages()).toEqual(['@e@k', 'b']);
+  });
+}
+
+function describeWrites(openStore: OpenStore): void {
+  const one = newInstance('one');
+  const flawed = { ...newInstance('flawed'), startedEvent: unwritable() } as ReturnType<typeof newInstance>;
+  const bad = { kind: 'message', to: to('@e@k'), event: unwritable() } as const;
+
+  test.each<[string, (store: Store) => unknown]>([
+    ['createInstance', store => store.createInstance({ ...flawed, instance: newInstance('two').instance })],
+    ['sendMessage', store => store.sendMessage(to('one'), unwritable())],
+    [
+      'commitEpisode, in its history',
+      store => store.commitEpisode(lastEpisodeOf(one, { appended: [raised('a'), unwritable()] })),
+    ],
+    [
+      'commitEpisode, in a delivery',
+      store => store.commitEpisode(lastEpisodeOf(one, { deliveries: [call(one, 0), bad] })),
+    ],
+    [
+      'commitEpisode, in one of the future',
+      store => store.commitEpisode(lastEpisodeOf(one, { deliveries: [call(one, 0), { ...bad, dueAtMs: 1 }] })),
+    ],
+    [
+      'commitEpisode, in a child',
+      store =>
+        store.commitEpisode(lastEpisodeOf(one, { deliveries: [start(newInstance('two'), one), start(flawed, one)] })),
+    ],
+    ['commitBatch', store => store.commitBatch(batchOf('@e@k', null, { consumedThroughSeq: 99, deliveries: [bad] }))],
+    [
+      'rewind',
+      store =>
+        store.rewind([
+          { instance: newInstance('one').instance, history: [] },
+          { instance: one.instance, history: [unwritable()] },
+        ]),
+    ],
+    ['rewind, in what wakes', store => store.rewind([{ instance: one.instance, history: [], wake: unwritable() }])],
+    ['completeActivity', store => store.readActivities(0, 1).map(task => store.completeActivity(task, unwritable()))],
+  ])('%s writes nothing when it fails halfway', (_, write) => {
+    const store = openStore();
+    store.createInstance(one);
+    store.commitEpisode(
+      episodeOf(one, { appended: [one.startedEvent], deliveries: [call(one, 7), message(to('one'), 'later', 500)] }),
+    );
+    store.sendMessage(to('@e@k'), raised('a'));
+    store.commitBatch(batchOf('@e@k', '1'));
+    const before = readAll(store);
+    expect(() => write(store)).toThrow(/BigInt/);
+    expect(readAll(store)).toEqual(before);
+    expect(store.sendMessage(to('one'), raised('after'))).toBe(true);
+    expect(store.deliverDue(500)).toEqual(['one']);
   });
 }

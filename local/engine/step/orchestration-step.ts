@@ -1,0 +1,153 @@
+import { EventType, type ExecutionStarted, eventBase, type HistoryEvent } from '../protocol/history.ts';
+import { executionIdAfter } from '../protocol/ids.ts';
+import { orchestratorTrigger, readTurn } from '../protocol/payloads.ts';
+import { type Outcome, type Replay, replay } from '../replay/shim.ts';
+import { type DivergenceCode, notYetReported } from '../replay/shim-divergence.ts';
+import { type EpisodeCommit, isFinished, type Message, type StoredInstance } from '../store/store.ts';
+import { executionStarted, type Generation, toCommit, toJson } from './episode-commit.ts';
+import { appendToHistory, EMPTY_HISTORY, eventsToJson, type LoadedHistory } from './loaded-history.ts';
+import type { LogLine, Step, StepRules } from './step.ts';
+
+/** What one episode comes to. */
+export interface Episode {
+  readonly commit: EpisodeCommit;
+  /** The history as it is after the commit. */
+  readonly history: LoadedHistory;
+  readonly log: readonly LogLine[];
+}
+
+type LoadedGeneration = Generation & { readonly past: LoadedHistory };
+
+/**
+ * One episode of an orchestration: takes all messages that wait for it, asks the orchestrator what it wants now, and works
+ * out what follows. An orchestrator that continues as new goes on in the same episode.
+ *
+ * @param state.past - the stored history of the current generation
+ * @param messages - at least one, oldest first
+ * @returns undefined when none of the messages is for this generation, or the instance has ended: they are to be dropped
+ */
+export function* stepOrchestration(
+  rules: StepRules,
+  state: { readonly instance: StoredInstance; readonly past: LoadedHistory },
+  messages: readonly Message[],
+  nowMs: number,
+): Step<Episode | undefined> {
+  let generation = takeUp(state, messages, nowMs);
+  if (!generation) return undefined;
+  const log: LogLine[] = [];
+  let customStatusJson: string | null = null;
+  let turn = yield* runGeneration(rules, generation, log);
+  while (turn.replay.outcome.kind === 'continuedAsNew') {
+    // A status lasts until an episode sets none; those of one piece of work count as one.
+    customStatusJson = turn.customStatusJson ?? customStatusJson;
+    generation = nextGeneration(generation, turn.replay.outcome, turn.nowMs);
+    turn = yield* runGeneration(rules, generation, log);
+  }
+  const commit = toCommit(rules.settings, generation, turn.replay, {
+    nowMs: turn.nowMs,
+    customStatusJson: turn.customStatusJson ?? customStatusJson,
+    consumedThroughSeq: messages.at(-1)?.seq ?? 0,
+    loadedExecutionId: state.instance.executionId,
+  });
+  const history = { ...appendToHistory(generation.past, commit.appended), reported: turn.reported };
+  return { commit, history, log };
+}
+
+/** The instance's current generation with its new events; undefined when no message is for it. */
+function takeUp(
+  { instance, past }: { readonly instance: StoredInstance; readonly past: LoadedHistory },
+  messages: readonly Message[],
+  nowMs: number,
+): LoadedGeneration | undefined {
+  const events = messages
+    .filter(({ executionId }) => executionId === null || executionId === instance.executionId)
+    .map(({ event }) => event);
+  if (isFinished(instance) || events.length === 0) return undefined;
+  const startedEvent = [...past.events.slice(0, 2), ...events].find(
+    event => event.EventType === EventType.ExecutionStarted,
+  );
+  if (!startedEvent) throw new Error(`Instance "${instance.instanceId}" has no ExecutionStarted event`);
+  const started: HistoryEvent = {
+    ...eventBase(episodeTimeMs(past.events, events, nowMs)),
+    EventType: EventType.OrchestratorStarted,
+  };
+  return { instance, startedEvent, past, pastEventCount: past.events.length, fresh: [started, ...events] };
+}
+
+/** An episode's time is never before the last one's, nor before a timer that fires in it, whatever the machine's clock does. */
+function episodeTimeMs(past: readonly HistoryEvent[], events: readonly HistoryEvent[], nowMs: number): number {
+  const last = past.findLast(event => event.EventType === EventType.OrchestratorStarted);
+  const fired = events.map(event => (event.EventType === EventType.TimerFired ? Date.parse(event.FireAt) : 0));
+  return Math.max(nowMs, last ? Date.parse(last.Timestamp) : 0, ...fired);
+}
+
+function nextGeneration(
+  { instance, startedEvent }: LoadedGeneration,
+  outcome: Outcome & { kind: 'continuedAsNew' },
+  nowMs: number,
+): LoadedGeneration {
+  const executionId = executionIdAfter(instance.executionId, 'next');
+  const next: StoredInstance = { ...instance, executionId, inputJson: toJson(outcome.input) };
+  const started: ExecutionStarted = executionStarted(next, {
+    nowMs,
+    inputJson: next.inputJson,
+    parent: startedEvent.ParentInstance,
+  });
+  const fresh: readonly HistoryEvent[] = [
+    { ...eventBase(nowMs), EventType: EventType.OrchestratorStarted },
+    started,
+    ...outcome.carriedEvents.map(event => ({ ...event, IsPlayed: true })),
+    { ...eventBase(nowMs), EventType: EventType.OrchestratorCompleted },
+  ];
+  return { instance: next, startedEvent: started, past: EMPTY_HISTORY, pastEventCount: 0, fresh };
+}
+
+interface Turn {
+  readonly replay: Replay;
+  readonly customStatusJson: string | null;
+  readonly nowMs: number;
+  /** What has been reported of this generation. */
+  readonly reported: readonly DivergenceCode[];
+}
+
+/** Asks the orchestrator, and works out what its answer means. */
+function* runGeneration(
+  { settings, isRegistered }: StepRules,
+  { instance, startedEvent, past, fresh }: LoadedGeneration,
+  log: LogLine[],
+): Step<Turn> {
+  const { name, instanceId, executionId, parentInstanceId } = instance;
+  const error = (text: string) => log.push({ level: 'error', text: `${instanceId}: ${text}` });
+  if (!isRegistered('orchestrator', name)) {
+    const reason = `Orchestrator function '${name}' failed: the app does not register it`;
+    const outcome = { kind: 'failed', id: -1, reason, details: `Message: ${reason}` } as const;
+    error(reason);
+    const startedAtMs = Date.parse(fresh[0]?.Timestamp ?? '');
+    const failed: Replay = { decisions: [], outcome, divergences: [] };
+    return { replay: failed, customStatusJson: null, nowMs: startedAtMs, reported: [] };
+  }
+  const freshJson = eventsToJson(fresh);
+  const trigger = orchestratorTrigger({
+    historyJson: past.json ? `${past.json},${freshJson}` : freshJson,
+    inputJson: startedEvent.Input,
+    instanceId,
+    parentInstanceId,
+    isReplaying: past.events.length > 0,
+    settings,
+  });
+  const answer = yield { name, trigger };
+  const { turn, customStatusJson, problem } = readTurn(name, answer.outcome);
+  const environment = { name, instanceId, executionId, parentInstanceId, settings, isRegistered };
+  const result = replay(environment, past.events, fresh, turn);
+  if (problem) error(problem);
+  const { reported = [] } = past;
+  const news = notYetReported(result.divergences, reported);
+  for (const { report } of news) error(report);
+  if (result.outcome.kind === 'failed') error(result.outcome.reason);
+  return {
+    replay: result,
+    customStatusJson,
+    nowMs: answer.nowMs,
+    reported: [...reported, ...news.map(({ code }) => code)],
+  };
+}
