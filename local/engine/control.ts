@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type ControlResult, type Engine, type InstanceRecord, StartRefusedError } from './api.ts';
-import { entityIdOf, parseEntityId } from './protocol/entities.ts';
+import { type ControlResult, type Engine, type EntityRecord, type InstanceRecord, StartRefusedError } from './api.ts';
+import { entityIdOf, isEntityId, parseEntityId } from './protocol/entities.ts';
 import { EventType, eventBase, type HistoryEvent } from './protocol/history.ts';
 import { rewindInstance } from './rewind.ts';
 import type { EngineServices } from './services.ts';
@@ -29,7 +29,7 @@ export function createControl(services: EngineServices, options: ControlOptions)
     ...createStarts(services, options),
     ...createMessages(services, options),
     ...createEntityControl(services, options),
-    getInstance: instanceId => store.getInstance(instanceId),
+    getInstance: id => (isEntityId(id) ? entityAsInstance(store.getEntity(parsedId(id))) : store.getInstance(id)),
     getHistory: instanceId => store.readHistory(instanceId),
     listInstances: filter => store.listInstances(filter),
     rewind(instanceId, reason) {
@@ -112,6 +112,25 @@ function createEntityControl({ store, clock, isRegistered }: EngineServices, { w
       return true;
     },
   } satisfies Partial<Control>;
+}
+
+/** An entity as a status request shows it: the real host keeps entities as orchestrations that never end. */
+function entityAsInstance(entity: EntityRecord | undefined): InstanceRecord | undefined {
+  if (!entity) return undefined;
+  const { entityId, stateJson, lastOperationAtMs } = entity;
+  const exists = stateJson !== null;
+  return {
+    instanceId: entityId,
+    name: entityId,
+    version: '',
+    runtimeStatus: 'Running',
+    inputJson: JSON.stringify({ exists, state: stateJson || null, sorter: {} }),
+    outputJson: null,
+    customStatusJson: JSON.stringify({ entityExists: exists }),
+    parentInstanceId: null,
+    createdAtMs: lastOperationAtMs,
+    lastUpdatedAtMs: lastOperationAtMs,
+  };
 }
 
 /** An id as it is stored: the names of entities are in lower case. */

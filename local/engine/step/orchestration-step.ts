@@ -16,6 +16,9 @@ export interface Episode {
   readonly log: readonly LogLine[];
 }
 
+/** Continue-as-new without ever waiting has no end, and no request to terminate would be heard. */
+const MOST_RENEWALS = 10_000;
+
 type LoadedGeneration = Generation & { readonly past: LoadedHistory };
 
 /**
@@ -37,7 +40,11 @@ export function* stepOrchestration(
   const log: LogLine[] = [];
   let customStatusJson: string | null = null;
   let turn = yield* runGeneration(rules, generation, log);
-  while (turn.replay.outcome.kind === 'continuedAsNew') {
+  for (let renewals = 0; turn.replay.outcome.kind === 'continuedAsNew'; renewals++) {
+    if (renewals === MOST_RENEWALS) {
+      turn = failedTurn(generation, `it continued as new ${renewals} times without waiting for anything`, log);
+      break;
+    }
     // A status lasts until an episode sets none; those of one piece of work count as one.
     customStatusJson = turn.customStatusJson ?? customStatusJson;
     generation = nextGeneration(generation, turn.replay.outcome, turn.nowMs);
@@ -110,22 +117,25 @@ interface Turn {
   readonly reported: readonly DivergenceCode[];
 }
 
+/** A turn that ends in a failure of the host's own finding. */
+function failedTurn({ instance, fresh }: LoadedGeneration, text: string, log: LogLine[]): Turn {
+  const reason = `Orchestrator function '${instance.name}' failed: ${text}`;
+  log.push({ level: 'error', text: `${instance.instanceId}: ${reason}` });
+  const outcome = { kind: 'failed', id: -1, reason, details: `Message: ${reason}` } as const;
+  const nowMs = Date.parse(fresh[0]?.Timestamp ?? '');
+  return { replay: { decisions: [], outcome, divergences: [] }, customStatusJson: null, nowMs, reported: [] };
+}
+
 /** Asks the orchestrator, and works out what its answer means. */
 function* runGeneration(
   { settings, isRegistered }: StepRules,
-  { instance, startedEvent, past, fresh }: LoadedGeneration,
+  generation: LoadedGeneration,
   log: LogLine[],
 ): Step<Turn> {
+  const { instance, startedEvent, past, fresh } = generation;
   const { name, instanceId, executionId, parentInstanceId } = instance;
   const error = (text: string) => log.push({ level: 'error', text: `${instanceId}: ${text}` });
-  if (!isRegistered('orchestrator', name)) {
-    const reason = `Orchestrator function '${name}' failed: the app does not register it`;
-    const outcome = { kind: 'failed', id: -1, reason, details: `Message: ${reason}` } as const;
-    error(reason);
-    const startedAtMs = Date.parse(fresh[0]?.Timestamp ?? '');
-    const failed: Replay = { decisions: [], outcome, divergences: [] };
-    return { replay: failed, customStatusJson: null, nowMs: startedAtMs, reported: [] };
-  }
+  if (!isRegistered('orchestrator', name)) return failedTurn(generation, 'the app does not register it', log);
   const freshJson = eventsToJson(fresh);
   const trigger = orchestratorTrigger({
     historyJson: past.json ? `${past.json},${freshJson}` : freshJson,

@@ -182,6 +182,20 @@ test('a batch that fails as a whole is run again, later each time', async () => 
   expect(engine.getEntity('@counter@a')?.stateJson).toBe('11');
 });
 
+test('a status request shows an entity as an orchestration that runs for ever', async () => {
+  const { engine } = createHarness(app => registerCounter(app));
+  expect(engine.getInstance('@counter@a')).toBeUndefined();
+  engine.signalEntity('@counter@a', 'add', '5');
+  await engine.idle();
+  expect(engine.getInstance('@Counter@a')).toMatchObject({
+    instanceId: '@counter@a',
+    runtimeStatus: 'Running',
+    inputJson: '{"exists":true,"state":"5","sorter":{}}',
+    customStatusJson: '{"entityExists":true}',
+  });
+  expect(engine.listInstances({}).instances).toEqual([]);
+});
+
 test('purging takes an entity by its id', async () => {
   const { engine } = createHarness(app => registerCounter(app));
   engine.signalEntity('@counter@a', 'add', '5');

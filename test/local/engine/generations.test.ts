@@ -247,6 +247,19 @@ describe('continue-as-new', () => {
     expect(status(await run('quoting', 'start')).output).toBe('"next"');
   });
 
+  test('without ever waiting ends in a failure: nobody could stop it', { timeout: 60_000 }, async () => {
+    const { run, status } = createHarness(app => {
+      // biome-ignore lint/correctness/useYield: orchestrators are generators, also those that wait for nothing.
+      app.orchestration('endless', function* ({ df: durable }) {
+        durable.continueAsNew(null);
+      });
+    });
+    expect(status(await run('endless'))).toMatchObject({
+      runtimeStatus: 'Failed',
+      output: "Orchestrator function 'endless' failed: it continued as new 10000 times without waiting for anything",
+    });
+  });
+
   test('waits for open tasks', async () => {
     const { run, pass, status } = createHarness(app => {
       app.orchestration('holding', function* ({ df: durable }) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Store } from '../../../../local/engine/store/store.ts';
 import { describeDeliveries } from './contract-deliveries.ts';
+import { describeEpisodes } from './contract-episodes.ts';
 import { describeLists } from './contract-lists.ts';
 import { describeSteps } from './contract-steps.ts';
 import {
@@ -30,7 +31,8 @@ export function describeStore(title: string, openStore: OpenStore): void {
     describe('records', () => describeRecords(openStore));
     describe('lists', () => describeLists(openStore));
     describe('messages', () => describeMessages(openStore));
-    describe('steps', () => describeSteps(openStore));
+    describe('episodes', () => describeEpisodes(openStore));
+    describe('batches, activities, rewinds', () => describeSteps(openStore));
     describe('deliveries', () => describeDeliveries(openStore));
     describe('every write', () => describeWrites(openStore));
   });
