@@ -1,4 +1,4 @@
-import type { Clock } from '../../local/engine/clock.ts';
+import type { Clock } from '../engine/clock.ts';
 
 /** A clock that stands still until it is told otherwise. */
 export interface ManualClock extends Clock {
