@@ -1,29 +1,35 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Environment } from './host-json.ts';
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 const localSettingsSchema = z.looseObject({
   IsEncrypted: z.literal(false).default(false),
   Values: z.record(z.string(), z.coerce.string()).default({}),
 });
 
+/** Editors of Windows put a mark in front of UTF-8 text, which JSON does not know. */
+export const withoutByteOrderMark = (text: string): string => text.replace(/^\uFEFF/, '');
+
 /**
  * The `Values` of an app folder's local.settings.json; none when there is no such file.
  *
- * @throws when the file is not JSON, is encrypted, or holds a value that is not text
+ * @throws when the file cannot be read, is not JSON, is encrypted, or holds a value that is not text
  */
 export async function readLocalSettings(folder: string): Promise<Readonly<Record<string, string>>> {
   const file = join(folder, 'local.settings.json');
   let text: string;
   try {
     text = await readFile(file, 'utf8');
-  } catch {
-    return {};
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
+    throw error;
   }
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(withoutByteOrderMark(text));
   } catch (error) {
     throw new Error(`${file} is not JSON: ${error instanceof Error ? error.message : error}`, { cause: error });
   }
@@ -48,9 +54,28 @@ export function setEnvironment(values: Readonly<Record<string, string>>): () => 
   };
 }
 
+/** A setting by its name, which ignores case, as in the Functions host. */
+export function settingOf(environment: Environment, name: string): string | undefined {
+  if (environment[name] !== undefined) return environment[name];
+  const wanted = name.toLowerCase();
+  return Object.entries(environment).find(([key]) => key.toLowerCase() === wanted)?.[1];
+}
+
+/**
+ * Replaces each `%NAME%` by the setting of that name.
+ *
+ * @param what - says in the message where the text comes from
+ * @throws when a setting is missing
+ */
+export function resolveSettings(what: string, text: string, environment: Environment): string {
+  return text.replaceAll(/%([^%]+)%/g, (_, name: string) => {
+    const value = settingOf(environment, name);
+    if (value === undefined) throw new Error(`${what} is "${text}", but the setting ${name} is not set`);
+    return value;
+  });
+}
+
 /** Whether `AzureWebJobs.<name>.Disabled` is true or 1 for a function; names ignore case. */
 export function isFunctionDisabled(name: string, environment: Environment): boolean {
-  const wanted = `azurewebjobs.${name}.disabled`.toLowerCase();
-  const setting = Object.entries(environment).find(([key]) => key.toLowerCase() === wanted)?.[1];
-  return /^(true|1)$/i.test(setting ?? '');
+  return /^(true|1)$/i.test(settingOf(environment, `AzureWebJobs.${name}.Disabled`) ?? '');
 }

@@ -1,8 +1,14 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { isFunctionDisabled, readLocalSettings, setEnvironment } from '../../../../local/host/settings/app-settings.ts';
+import {
+  isFunctionDisabled,
+  readLocalSettings,
+  resolveSettings,
+  setEnvironment,
+  settingOf,
+} from '../../../../local/host/settings/app-settings.ts';
 
 const folders: string[] = [];
 afterAll(() => Promise.all(folders.map(folder => rm(folder, { recursive: true, force: true }))));
@@ -27,6 +33,32 @@ test('no file and no Values are no settings', async () => {
 test('a broken or encrypted file is refused by name', async () => {
   await expect(readLocalSettings(await folderWith('{'))).rejects.toThrow(/local\.settings\.json is not JSON/);
   await expect(readLocalSettings(await folderWith('{"IsEncrypted": true}'))).rejects.toThrow(/IsEncrypted/);
+});
+
+test('a byte order mark in front is passed over', async () => {
+  expect(await readLocalSettings(await folderWith('\uFEFF{"Values": {"A": "x"}}'))).toEqual({ A: 'x' });
+});
+
+test('a file that cannot be read is an error', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'app-settings-'));
+  folders.push(folder);
+  await mkdir(join(folder, 'local.settings.json'));
+  await expect(readLocalSettings(folder)).rejects.toThrow('EISDIR');
+});
+
+test('a setting is found in any case of its name, the exact one first', () => {
+  const environment = { Name: 'other', name: 'exact', ABSENT: undefined };
+  expect(settingOf(environment, 'name')).toBe('exact');
+  expect(settingOf(environment, 'NAME')).toBe('other');
+  expect(settingOf(environment, 'absent')).toBeUndefined();
+});
+
+test('%NAME% is replaced wherever it stands; a missing one is an error', () => {
+  const environment = { A: 'x', B: 'y' };
+  expect(resolveSettings('text', '%A%-%b%-50%', environment)).toBe('x-y-50%');
+  expect(() => resolveSettings('Its text', '%A%%C%', environment)).toThrow(
+    'Its text is "%A%%C%", but the setting C is not set',
+  );
 });
 
 test('environment variables are set and put back', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Environment, parseHostJson, readHostJson } from '../../../../local/host/settings/host-json.ts';
+import type { Environment } from '../../../../local/host/settings/app-settings.ts';
+import { parseHostJson, readHostJson } from '../../../../local/host/settings/host-json.ts';
 import { fixtureApp } from '../../../helpers/host-fixture.ts';
 
 const parse = (json: object, environment: Environment = {}) =>
@@ -13,10 +14,16 @@ test('an almost empty host.json gives the defaults', () => {
     hubName: 'TestHubName',
     maxConcurrentActivityFunctions: 20,
     maxConcurrentOrchestratorFunctions: 20,
+    maxConcurrentEntityFunctions: 20,
+    maxEntityOperationBatchSize: 5_000,
     localRpcEndpointEnabled: true,
     maxOrchestrationActions: 100_000,
+    overridableExistingInstanceStates: 'NonRunningStates',
+    storeInputsInOrchestrationHistory: false,
+    useGracefulShutdown: false,
     httpPollingIntervalMs: 30_000,
     functionTimeoutMs: 1_800_000,
+    notices: [],
   });
 });
 
@@ -92,6 +99,65 @@ test('limits of replay and of HTTP polling are read', () => {
   expect(parse(json)).toMatchObject({ maxOrchestrationActions: 5, httpPollingIntervalMs: 200 });
 });
 
+test('settings of entities, starts, history and shutdown are read', () => {
+  const json = durable({
+    maxConcurrentEntityFunctions: 3,
+    maxEntityOperationBatchSize: '50',
+    overridableExistingInstanceStates: 'anyState',
+    storeInputsInOrchestrationHistory: true,
+    useGracefulShutdown: 'True',
+  });
+  expect(parse(json)).toMatchObject({
+    maxConcurrentEntityFunctions: 3,
+    maxEntityOperationBatchSize: 50,
+    overridableExistingInstanceStates: 'AnyState',
+    storeInputsInOrchestrationHistory: true,
+    useGracefulShutdown: true,
+    notices: [],
+  });
+});
+
+test.each<[string, unknown, string]>([
+  ['maxConcurrentEntityFunctions', 0, 'whole numbers from 1 to 10000'],
+  ['maxEntityOperationBatchSize', 0, 'whole numbers from 1 to 1000000'],
+  ['overridableExistingInstanceStates', 'Running', 'NonRunningStates, AnyState'],
+  ['overridableExistingInstanceStates', 5, 'NonRunningStates, AnyState'],
+  ['storeInputsInOrchestrationHistory', 'often', 'true, false'],
+  ['useGracefulShutdown', 5, 'true, false'],
+  ['extendedSessionsEnabled', 'maybe', 'true, false'],
+])('%s: %j is refused by setting, value and range', (name, value, allowed) => {
+  expect(() => parse(durable({ [name]: value }))).toThrow(
+    `host.json extensions.durableTask.${name} is ${JSON.stringify(value)}; allowed: ${allowed}`,
+  );
+});
+
+test('extended sessions are warned of when they are on', () => {
+  expect(parse(durable({ extendedSessionsEnabled: false })).notices).toEqual([]);
+  expect(parse(durable({ extendedSessionsEnabled: true })).notices).toEqual([
+    { level: 'warning', message: expect.stringMatching(/extendedSessionsEnabled is true, but has no effect/) },
+  ]);
+});
+
+test('settings without effect are named in one line, those that nobody knows apart', () => {
+  const json = {
+    logging: { logLevel: { default: 'Warning', 'Host.Results': 'Error' } },
+    extensions: {
+      http: { routePrefix: 'api', maxOutstandingRequests: 5 },
+      durableTask: { storageProvider: { PartitionCount: 4 }, tracing: {}, maxConcurentActivityFunctions: 3 },
+    },
+    speed: 'high',
+  };
+  expect(parse(json).notices).toEqual([
+    {
+      level: 'information',
+      message:
+        'host.json settings without effect here: logging, extensions.http.maxOutstandingRequests, ' +
+        'extensions.durableTask.storageProvider.PartitionCount; ' +
+        'not known: extensions.durableTask.maxConcurentActivityFunctions, speed',
+    },
+  ]);
+});
+
 test.each([
   ['00:10:00', 600_000],
   ['1:02', 3_720_000],
@@ -106,9 +172,14 @@ test.each(['soon', '25:00:00', '00:60:00', '00:00:00'])('functionTimeout %s is r
   );
 });
 
+test('a byte order mark in front is passed over', () => {
+  expect(parseHostJson('\uFEFF{"version": "2.0"}', {}, 1).routePrefix).toBe('api');
+});
+
 test('what is no host.json is refused', async () => {
   expect(() => parseHostJson('{', {}, 1)).toThrow('host.json is not JSON');
   expect(() => parseHostJson('null', {}, 1)).toThrow('host.json is not a JSON object');
+  expect(() => parseHostJson('[]', {}, 1)).toThrow('host.json is not a JSON object');
   expect(() => parseHostJson('{}', {}, 1)).toThrow('host.json version is undefined; allowed: "2.0"');
   await expect(readHostJson(fixtureApp('nowhere'), {}, 1)).rejects.toThrow(
     `No host.json in the app folder ${fixtureApp('nowhere')}`,
