@@ -2,10 +2,11 @@ import type { ControlResult, Engine, RuntimeStatus } from '../../engine/api.ts';
 import { StartRefusedError } from '../../engine/api.ts';
 import type { Clock } from '../../engine/clock.ts';
 import type { HttpCall, HttpHandler, HttpReply } from '../http/http-server.ts';
-import { failure, json, notOffered } from '../http/replies.ts';
+import { failure, json } from '../http/replies.ts';
 import { managementLinks } from './durable-client.ts';
 import { CONTINUATION_HEADER, filterOf, flag, numberOf, segmentsOf, viewOf } from './durable-query.ts';
 import { jsonValue, statusBody } from './durable-status.ts';
+import { entityReply } from './entity-routes.ts';
 
 /** What the API works with. */
 export interface DurableApiServices {
@@ -95,21 +96,16 @@ async function start(
   } catch (error) {
     return failure(400, 'Invalid JSON content', error);
   }
-  try {
-    const started = engine.startInstance({
-      name,
-      inputJson,
-      ...(instanceId && { instanceId }),
-      ...(version && { version }),
-    });
-    const timeoutS = numberOf(call, 'timeout');
-    const pollS = numberOf(call, 'pollingInterval');
-    if (timeoutS === undefined || pollS === undefined) return startedReply(services, call, started.instanceId);
-    return await waitForEnd(services, call, started.instanceId, timeoutS * 1000, Math.max(pollS * 1000, 1));
-  } catch (error) {
-    if (!(error instanceof StartRefusedError)) throw error;
-    return failure(error.code === 'already_running' ? 409 : 400, error.message);
-  }
+  const started = engine.startInstance({
+    name,
+    inputJson,
+    ...(instanceId && { instanceId }),
+    ...(version && { version }),
+  });
+  const timeoutS = numberOf(call, 'timeout');
+  const pollS = numberOf(call, 'pollingInterval');
+  if (timeoutS === undefined || pollS === undefined) return startedReply(services, call, started.instanceId);
+  return await waitForEnd(services, call, started.instanceId, timeoutS * 1000, Math.max(pollS * 1000, 1));
 }
 
 function list({ engine }: DurableApiServices, call: HttpCall): HttpReply {
@@ -157,11 +153,34 @@ function postInstance(
     case 'resume':
       return controlReply(engine.resume(instanceId, reason), 'resume', instanceId);
     case 'rewind':
+      return controlReply(engine.rewind(instanceId, reason), 'rewind', instanceId);
     case 'restart':
-      return notOffered(operation.toLowerCase());
+      return restart(services, call, instanceId);
     default:
       return { status: 404 };
   }
+}
+
+function restart(services: DurableApiServices, call: HttpCall, instanceId: string): HttpReply {
+  const started = services.engine.restart(instanceId, !flag(call, 'restartWithNewInstanceId', true));
+  if (!started) return failure(400, `An instance with the ID '${instanceId}' doesn't exist.`);
+  return startedReply(services, call, started.instanceId);
+}
+
+function purgeFinished(engine: Engine, call: HttpCall): HttpReply {
+  const { createdFromMs, createdToMs, runtimeStatus } = filterOf(call);
+  if (createdFromMs === undefined) {
+    return failure(
+      400,
+      'createdTimeFrom is missing or no instant: instances are deleted by filter only from an instant on',
+    );
+  }
+  const instancesDeleted = engine.purgeFinished({
+    createdFromMs,
+    ...(createdToMs !== undefined && { createdToMs }),
+    ...(runtimeStatus && { runtimeStatus }),
+  });
+  return instancesDeleted > 0 ? json(200, { instancesDeleted }) : { status: 404 };
 }
 
 function instances(
@@ -175,12 +194,30 @@ function instances(
     return operation === undefined ? getStatus(services, call, instanceId) : { status: 404 };
   }
   if (call.method === 'DELETE' && operation === undefined) {
-    if (instanceId === undefined) return notOffered('deleting instances by filter');
+    if (instanceId === undefined) return purgeFinished(engine, call);
     return engine.purge(instanceId) ? json(200, { instancesDeleted: 1 }) : { status: 404 };
   }
   if (call.method === 'POST' && instanceId && operation)
     return postInstance(services, call, instanceId, operation, eventName);
   return { status: 404 };
+}
+
+async function route(services: DurableApiServices, call: HttpCall, segments: readonly string[]): Promise<HttpReply> {
+  const [collection = '', ...rest] = segments;
+  switch (collection.toLowerCase()) {
+    case 'orchestrators': {
+      const [name, instanceId] = rest;
+      return call.method === 'POST' && name && rest.length <= 2
+        ? start(services, call, name, instanceId)
+        : { status: 404 };
+    }
+    case 'instances':
+      return instances(services, call, rest);
+    case 'entities':
+      return entityReply(services, call, rest);
+    default:
+      return { status: 404 };
+  }
 }
 
 /**
@@ -191,20 +228,11 @@ export function createDurableApi(services: DurableApiServices): HttpHandler {
   return async call => {
     const segments = segmentsOf(call);
     if (!segments) return undefined;
-    const [collection = '', ...rest] = segments;
-    switch (collection.toLowerCase()) {
-      case 'orchestrators': {
-        const [name, instanceId] = rest;
-        return call.method === 'POST' && name && rest.length <= 2
-          ? start(services, call, name, instanceId)
-          : { status: 404 };
-      }
-      case 'instances':
-        return instances(services, call, rest);
-      case 'entities':
-        return notOffered('entities');
-      default:
-        return { status: 404 };
+    try {
+      return await route(services, call, segments);
+    } catch (error) {
+      if (!(error instanceof StartRefusedError)) throw error;
+      return failure(error.code === 'already_running' ? 409 : 400, error.message);
     }
   };
 }

@@ -30,7 +30,8 @@ export function numberOf({ url }: HttpCall, name: string): number | undefined {
   return text && Number.isFinite(value) ? value : undefined;
 }
 
-function instantOf({ url }: HttpCall, name: string): number | undefined {
+/** An instant of the query, in milliseconds since 1970; what is none counts as absent. */
+export function instantOf({ url }: HttpCall, name: string): number | undefined {
   const instantMs = Date.parse(url.searchParams.get(name) ?? '');
   return Number.isNaN(instantMs) ? undefined : instantMs;
 }

@@ -279,12 +279,39 @@ test('purging is 200 with a count, then 404', async () => {
   expect(await ask('DELETE', '/durabletask/instances/i1')).toEqual({ status: 404 });
 });
 
+test('purging by filter needs an instant to begin with, and says how many went', async () => {
+  const path = '/durabletask/instances';
+  expect(await ask('DELETE', path)).toMatchObject({ status: 400 });
+  expect(await ask('DELETE', `${path}?createdTimeFrom=2026-01-01`)).toEqual({ status: 404 });
+  fake.set({ instanceId: 'i1' });
+  const query = 'createdTimeFrom=2026-01-01&createdTimeTo=2026-02-01&runtimeStatus=Completed,Failed';
+  const reply = await ask('DELETE', `${path}?${query}`);
+  expect([reply?.status, bodyOf(reply)]).toEqual([200, { instancesDeleted: 1 }]);
+  expect(fake.calls.at(-1)).toEqual([
+    'purgeFinished',
+    {
+      createdFromMs: Date.UTC(2026, 0, 1),
+      createdToMs: Date.UTC(2026, 1, 1),
+      runtimeStatus: ['Completed', 'Failed'],
+    },
+  ]);
+});
+
+test('a rewind is passed on with its reason', async () => {
+  expect(await ask('POST', '/durabletask/instances/i1/rewind')).toEqual({ status: 404 });
+  fake.set({ instanceId: 'i1', runtimeStatus: 'Failed' });
+  expect(await ask('POST', '/durabletask/instances/i1/rewind?reason=mended')).toEqual({ status: 202 });
+  expect(fake.calls.at(-1)).toEqual(['rewind', 'i1', 'mended']);
+});
+
 test.each([
-  ['POST', 'instances/i1/rewind', 'rewind'],
-  ['POST', 'instances/i1/restart', 'restart'],
-  ['DELETE', 'instances?createdTimeFrom=2026-01-01', 'deleting instances by filter'],
-  ['GET', 'entities/counter/a', 'entities'],
-])('%s %s is 501 and says what is missing', async (method, path, operation) => {
-  const reply = await ask(method, `/durabletask/${path}`);
-  expect([reply?.status, reply?.body]).toEqual([501, `This local host does not offer ${operation} yet.`]);
+  ['', 'f'.repeat(32), 'false'],
+  ['?restartWithNewInstanceId=true', 'f'.repeat(32), 'false'],
+  ['?restartWithNewInstanceId=false', 'i1', 'true'],
+])('a restart%s answers with the links of the new instance', async (query, id, keepsId) => {
+  fake.set({ instanceId: 'i1' });
+  const reply = await ask('POST', `/durabletask/instances/i1/restart${query}`);
+  expect([reply?.status, bodyOf(reply).id]).toEqual([202, id]);
+  expect(fake.calls.at(-1)).toEqual(['restart', 'i1', keepsId]);
+  expect(await ask('POST', `/durabletask/instances/unknown/restart${query}`)).toMatchObject({ status: 400 });
 });
