@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Engine } from '../engine/api.ts';
 import { type Clock, systemClock } from '../engine/clock.ts';
-import { createEngine } from '../engine/engine.ts';
+import { createEngine, type EngineOptions } from '../engine/engine.ts';
 import type { FunctionInfo } from '../engine/protocol/worker.ts';
 import { openSqliteStore } from '../engine/store/sqlite-store.ts';
 import type { Store } from '../engine/store/store.ts';
@@ -13,10 +13,14 @@ import { createFunctionRoutes } from './http/function-routes.ts';
 import { openHttpServer } from './http/http-server.ts';
 import { trackInFlight } from './http/in-flight.ts';
 import type { Log } from './log.ts';
-import { isFunctionDisabled, readLocalSettings, setEnvironment } from './settings/app-settings.ts';
-import { type HostSettings, readHostJson } from './settings/host-json.ts';
-import { createInProcessWorker } from './worker/in-process-worker.ts';
-import { loadApp } from './worker/load-app.ts';
+import { readLocalSettings } from './settings/app-settings.ts';
+import { readHostJson } from './settings/host-json.ts';
+import { bindingsNotOffered } from './settings/offered-bindings.ts';
+import { createShutdown, SLOW_CLIENT_MS } from './shutdown.ts';
+import { startTimers } from './timers/timers.ts';
+import { startAppWorkers } from './worker/app-workers.ts';
+import type { Inspect } from './worker/inspect.ts';
+import { readProcessCount } from './worker/process-count.ts';
 
 const HUB_KEY = 'taskHub';
 
@@ -28,10 +32,24 @@ export interface HostOptions {
   readonly port: number;
   /** The SQLite file that keeps orchestrations; made when it is missing, with its folder. */
   readonly stateFile: string;
+  /** Makes what diverges between the library and the engine an error instead of a warning. Default false. */
+  readonly strict?: boolean;
+  /** Imitates the waits of a storage provider, from a seed. Default: none. */
+  readonly latency?: { readonly profile: LatencyProfile; readonly seed: number };
+  /** Opens the worker processes to debuggers. */
+  readonly inspect?: Inspect;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
+  /** Puts something between the engine and what it works with, such as measuring. Default: nothing. */
+  readonly decorate?: (parts: EngineParts) => EngineParts;
   readonly log: Log;
 }
+
+/** What the engine works with. */
+export type EngineParts = Pick<EngineOptions, 'store' | 'worker' | 'clock'>;
+
+/** Whose waits can be imitated. */
+export type LatencyProfile = 'azure-storage';
 
 /** A host that serves. */
 export interface Host {
@@ -39,33 +57,12 @@ export interface Host {
   readonly port: number;
   readonly functions: readonly FunctionInfo[];
   readonly engine: Engine;
-  /** Refuses new work, lets work in flight end, runs the app's `appTerminate` hooks, closes the state file. */
+  /**
+   * Refuses new work and ends the work in flight, runs the app's `appTerminate` hooks, ends the worker processes, closes the
+   * state file; takes at most 5 s. With `useGracefulShutdown`, work in flight has most of that time to come to its end;
+   * else, and after that, it is broken off and runs again later.
+   */
   close(): Promise<void>;
-}
-
-/** Puts local.settings.json under the environment: what is set already wins. */
-async function applyLocalSettings(appFolder: string): Promise<() => void> {
-  const values = await readLocalSettings(appFolder);
-  return setEnvironment(Object.fromEntries(Object.entries(values).filter(([name]) => process.env[name] === undefined)));
-}
-
-async function openWorker(appFolder: string, port: number, settings: HostSettings, log: Log) {
-  const app = await loadApp(appFolder, log);
-  const worker = createInProcessWorker({
-    app,
-    durableClientJson: durableClientPayload({
-      port,
-      hubName: settings.hubName,
-      hasRpcEndpoint: settings.localRpcEndpointEnabled,
-    }),
-    isDisabled: name => isFunctionDisabled(name, process.env),
-    log,
-  });
-  for (const { name, kind } of worker.functions) {
-    if (kind === 'other' || kind === 'entity') log('warning', name, 'this local host does not run its kind of trigger');
-  }
-  if (worker.functions.length === 0) log('warning', 'host', `${appFolder} registers no function`);
-  return { app, worker };
 }
 
 /** Opens the state file, and refuses one that another task hub has used: its instances are not this app's. */
@@ -81,46 +78,69 @@ async function openStore(stateFile: string, hubName: string): Promise<Store> {
   return store;
 }
 
+function warnOfFunctions(functions: readonly FunctionInfo[], appFolder: string, log: Log): void {
+  for (const { name, message } of bindingsNotOffered(functions)) log('warning', name, message);
+  if (functions.length === 0) log('warning', 'host', `${appFolder} registers no function`);
+}
+
 /**
- * Starts a host for one function app, in this process. One at a time: the app reads its settings from `process.env`.
+ * Starts a host for one function app: state and HTTP in this process, the app in worker processes.
  *
  * The server is bound first, because the app and its durable client need to know the port while they load; until the app
  * has loaded, requests are answered by 503.
  *
- * @throws when host.json, package.json or a setting is wrong, the app cannot be loaded, or the port is taken
+ * @throws when host.json, package.json or a setting is wrong, the app cannot be loaded, the state file is in use, or the port
+ *   is taken
  */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const { log, clock = systemClock } = options;
+  const { log, clock = systemClock, strict = false, latency, inspect, decorate = parts => parts } = options;
   const appFolder = resolve(options.appFolder);
+  const environment = { ...(await readLocalSettings(appFolder)), ...process.env };
+  const settings = await readHostJson(appFolder, environment, availableParallelism());
+  const { hubName, routePrefix, functionTimeoutMs, localRpcEndpointEnabled: hasRpcEndpoint } = settings;
+  const processCount = readProcessCount(environment);
+  for (const { level, message } of settings.notices) log(level, 'host', message);
+
   await using startup = new AsyncDisposableStack();
-  startup.defer(await applyLocalSettings(appFolder));
-  const settings = await readHostJson(appFolder, process.env, availableParallelism());
   const server = await openHttpServer({ port: options.port, log });
-  startup.defer(() => server.close());
-  startup.defer(setEnvironment({ WEBSITE_HOSTNAME: `localhost:${server.port}` }));
-  const { app, worker } = await openWorker(appFolder, server.port, settings, log);
-  startup.defer(() => app.close());
-  const { hubName, routePrefix, maxOrchestrationActions, httpPollingIntervalMs, ...limits } = settings;
+  const { port } = server;
+  startup.defer(() => server.close(SLOW_CLIENT_MS));
   const store = await openStore(options.stateFile, hubName);
   startup.defer(() => store.close());
-  const engineSettings = { maxOrchestrationActions, httpPollingIntervalMs };
-  const engine = createEngine({ store, worker, clock, limits, settings: engineSettings, log });
-
-  const closing = new AbortController();
-  const functionRoutes = trackInFlight(createFunctionRoutes({ worker, routePrefix, log }));
-  const durableApi = trackInFlight(createDurableApi({ engine, hubName, clock, closing: closing.signal }));
-  startup.defer(async () => {
-    closing.abort();
-    // The durable API outlives the functions, because functions in flight may still call it.
-    await Promise.all([functionRoutes.drain(), engine.stop()]);
-    await durableApi.drain();
+  const worker = await startAppWorkers({
+    appFolder,
+    environment: { ...environment, WEBSITE_HOSTNAME: `localhost:${port}` },
+    processCount,
+    durableClientJson: durableClientPayload({ port, hubName, hasRpcEndpoint }),
+    functionTimeoutMs,
+    inspect,
+    clock,
+    log,
   });
+  startup.defer(() => worker.close());
+  warnOfFunctions(worker.functions, appFolder, log);
+
+  const shutdown = createShutdown({ isGraceful: settings.useGracefulShutdown, worker, clock, log });
+  const engine = createEngine({
+    ...decorate({ store, worker, clock }),
+    log,
+    limits: settings,
+    settings: { ...settings, strict },
+    overridableExistingInstanceStates: settings.overridableExistingInstanceStates,
+    closing: shutdown.breakingOff,
+    ...(latency && { latency }),
+  });
+  const functionRoutes = trackInFlight(createFunctionRoutes({ worker, routePrefix, log }));
+  const durableApi = trackInFlight(createDurableApi({ engine, hubName, clock, closing: shutdown.closing }));
+  const timers = startTimers({ worker, store, clock, log }, environment);
+  // The durable API outlives the functions, because functions in flight may still call it.
+  startup.defer(() => shutdown.run([functionRoutes.drain, timers.stop, engine.stop], [durableApi.drain]));
   engine.start();
   server.serve([durableApi.handler, functionRoutes.handler]);
   const resources = startup.move();
   return {
-    url: `http://localhost:${server.port}`,
-    port: server.port,
+    url: `http://localhost:${port}`,
+    port,
     functions: worker.functions,
     engine,
     close: () => resources.disposeAsync(),

@@ -45,9 +45,13 @@ export function parseWorkerLogLevel(text: string | undefined): LogLevel {
   return level;
 }
 
+/** A level that exists: log hooks of apps may give any text. */
+const knownLevel = (level: LogLevel): LogLevel => (Object.hasOwn(GRAVITY, level) ? level : 'information');
+
 /**
  * A log that writes each entry as one line: time of day (UTC), level, source, message.
  * Line breaks within a message are shown as `\n`, so that lines can be filtered.
+ * An unknown level counts as `information`.
  *
  * @param options.minLevel - less grave entries are dropped
  * @param options.write - takes the line with its line break
@@ -59,7 +63,8 @@ export function createLineLog(options: {
   readonly nowMs?: () => number;
 }): Log {
   const { minLevel, write, nowMs = Date.now } = options;
-  return (level, source, message) => {
+  return (given, source, message) => {
+    const level = knownLevel(given);
     if (level === 'none' || GRAVITY[level] < GRAVITY[minLevel]) return;
     const time = new Date(nowMs()).toISOString().slice(11, 23);
     write(`${time} ${LABEL[level].padEnd(5)} ${source}: ${message.trimEnd().replaceAll(/\r?\n/g, '\\n')}\n`);

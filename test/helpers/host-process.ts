@@ -20,9 +20,17 @@ export interface HostProcess extends AsyncDisposable {
  *
  * @param args - its arguments
  * @param environment - on top of this process's
+ * @param options.folder - where it runs. Default: the project's folder
+ * @param options.hasGroup - whether it leads a process group, as a command in a terminal does. Default false
  */
-export function spawnHost(args: readonly string[], environment: Readonly<Record<string, string>> = {}): HostProcess {
+export function spawnHost(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  { folder = process.cwd(), hasGroup = false }: { folder?: string; hasGroup?: boolean } = {},
+): HostProcess {
   const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: folder,
+    detached: hasGroup,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

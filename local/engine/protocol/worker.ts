@@ -53,14 +53,18 @@ export type FunctionEnd =
   | { readonly kind: 'threw'; readonly message: string; readonly stack: string; readonly executor?: ExecutorView };
 
 /** How an invocation ended. */
-export type InvocationOutcome =
+export type InvocationOutcome = (
   | FunctionEnd
   /** It ran longer than `functionTimeout`, and the process that ran it is gone. */
   | { readonly kind: 'timedOut'; readonly message: string }
   /** The process that ran it is gone; whether it did its work is not known. */
   | { readonly kind: 'lost'; readonly message: string }
   /** Nothing runs any more, because the host closes. */
-  | { readonly kind: 'closed' };
+  | { readonly kind: 'closed' }
+) & {
+  /** How long a worker process had it, in milliseconds; absent when it came to no end in one. */
+  readonly ranMs?: number;
+};
 
 /** The seam between the engine and the code of the app, which runs in this process or in others. */
 export interface Worker {

@@ -81,7 +81,8 @@ function prepareTables(database: DatabaseSync): void {
  * transaction. The file belongs to this process until it is closed: two engines on one file would run everything twice.
  *
  * @param path - a file, or `:memory:`
- * @throws when the file is used by another process, is of a newer schema version, or is no state file; the message names the file
+ * @throws when the file is used by another process, is of a newer schema version, or is no state file; the message names
+ *   the file
  */
 export function openStateDatabase(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;

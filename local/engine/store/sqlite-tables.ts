@@ -24,8 +24,9 @@ export function readRow<Row extends object>(row: unknown): Row {
 
 function createInstanceTables(database: DatabaseSync) {
   const readState = database.prepare('SELECT executionId, runtimeStatus FROM instances WHERE instanceId = ?');
+  const places = INSTANCE_COLUMNS.map(() => '?').join(', ');
   const write = database.prepare(
-    `INSERT OR REPLACE INTO instances (${INSTANCE_COLUMNS.join(', ')}) VALUES (${INSTANCE_COLUMNS.map(() => '?').join(', ')})`,
+    `INSERT OR REPLACE INTO instances (${INSTANCE_COLUMNS.join(', ')}) VALUES (${places})`,
   );
   const remove = database.prepare('DELETE FROM instances WHERE instanceId = ?');
   const append = database.prepare('INSERT INTO history (instanceId, position, event) VALUES (?, ?, ?)');

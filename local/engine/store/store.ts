@@ -123,7 +123,7 @@ export interface Store {
   setMeta(key: string, value: string): void;
 
   getInstance(instanceId: string): StoredInstance | undefined;
-  /** In the order of ids; the token is the last id of the page. */
+  /** In the order of ids, by code points; the token is the last id of the page. */
   listInstances(filter: InstanceFilter): {
     readonly instances: readonly StoredInstance[];
     readonly continuationToken?: string;
@@ -154,13 +154,15 @@ export interface Store {
   /**
    * Writes an episode. Timers of an instance that has ended go with it.
    *
-   * @returns who has messages now; undefined, and nothing is written, when the instance was purged or replaced meanwhile
+   * @returns who has got a message, each once; undefined, and nothing is written, when the instance was purged or replaced
+   *   meanwhile
+   * @throws when the history is not as long as the episode says; nothing is written
    */
   commitEpisode(commit: EpisodeCommit): readonly string[] | undefined;
   /**
    * Writes a batch of operations.
    *
-   * @returns who has messages now
+   * @returns who has got a message, each once
    */
   commitBatch(commit: BatchCommit): readonly string[];
   /** Writes instances anew, each with its whole history. */
@@ -171,9 +173,14 @@ export interface Store {
   /** Ends an activity and sends its event; false when it had ended before or nobody waits for it any more. */
   completeActivity(task: ActivityTask, event: HistoryEvent, dueAtMs?: number): boolean;
 
-  /** The instant of the earliest delivery that is not due yet, in milliseconds since 1970. */
+  /** The instant of the earliest delivery that waits, past or future, in milliseconds since 1970. */
   nextDueAtMs(): number | undefined;
-  /** Delivers whatever is due; returns who got a message, earliest first. Writes nothing when nothing is due. */
+  /**
+   * Delivers whatever is due, the earliest first; of what is due at the same instant, the first sent comes first. Writes
+   * nothing when nothing is due.
+   *
+   * @returns who has got a message, each once
+   */
   deliverDue(nowMs: number): readonly string[];
 
   close(): void;

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { FunctionInfo, Worker } from '../../engine/protocol/worker.ts';
+import type { FunctionInfo, InvocationOutcome, Worker } from '../../engine/protocol/worker.ts';
 import type { Log } from '../log.ts';
 import { cookieSchema, setCookieHeader } from './cookie.ts';
 import type { HttpCall, HttpHandler, HttpReply } from './http-server.ts';
+import { CLOSING_REPLY } from './in-flight.ts';
 import { parseRoute, type Route } from './routes.ts';
 
 const triggerSchema = z.object({ route: z.string().optional(), methods: z.array(z.string()).default(['GET', 'POST']) });
@@ -63,10 +64,18 @@ function fromRpcResponse(http: unknown): HttpReply {
   };
 }
 
+/** What the log says of an invocation that failed. */
+function traceOf(outcome: Exclude<InvocationOutcome, { kind: 'returned' | 'closed' }>): string {
+  const { message } = outcome;
+  if (outcome.kind !== 'threw') return message;
+  return outcome.stack.includes(message) ? outcome.stack : `${message}\n${outcome.stack}`;
+}
+
 /**
  * Serves the HTTP functions of an app. Keys (`authLevel`) are not asked for, as with the local tools.
  *
  * A function that returns nothing is answered by 204, one that throws by 500 without a body; the error is logged.
+ * One whose process is gone, or that took too long, is 500 as well; one that the closing host breaks off is 503.
  * A method that the route does not take counts as no route.
  *
  * @param options.worker - runs the functions
@@ -92,8 +101,8 @@ export function createFunctionRoutes(options: {
       if (outcome.kind === 'returned') {
         return outcome.returnValue ? fromRpcResponse(outcome.returnValue.http) : { status: 204 };
       }
-      const trace = outcome.stack.includes(outcome.message) ? outcome.stack : `${outcome.message}\n${outcome.stack}`;
-      log('error', name, `${call.method} ${call.url.pathname} failed: ${trace}`);
+      if (outcome.kind === 'closed') return CLOSING_REPLY;
+      log('error', name, `${call.method} ${call.url.pathname} failed: ${traceOf(outcome)}`);
       return { status: 500 };
     }
     return undefined;

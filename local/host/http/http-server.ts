@@ -27,8 +27,12 @@ export interface HttpServer {
   readonly port: number;
   /** Sets who answers; handlers are asked in order. Until then everything is answered by 503. */
   serve(handlers: readonly HttpHandler[]): void;
-  /** Stops accepting and resolves when the requests in flight have been answered. */
-  close(): Promise<void>;
+  /**
+   * Stops accepting and resolves when the requests in flight have been answered.
+   *
+   * @param maxWaitMs - after that the rest is cut off. Default: no limit
+   */
+  close(maxWaitMs?: number): Promise<void>;
 }
 
 const LOCAL_ADDRESS = '127.0.0.1';
@@ -132,11 +136,13 @@ export async function openHttpServer(options: { readonly port: number; readonly 
     serve(given) {
       handlers = given;
     },
-    async close() {
+    async close(maxWaitMs) {
       isClosing = true;
       const closed = once(server, 'close');
       server.close();
+      const cutOff = maxWaitMs === undefined ? undefined : setTimeout(() => server.closeAllConnections(), maxWaitMs);
       await Promise.all(inFlight);
+      clearTimeout(cutOff);
       // Connections on which nothing was asked would keep the server open for a minute.
       server.closeAllConnections();
       await closed;

@@ -1,4 +1,7 @@
-import type { HttpHandler } from './http-server.ts';
+import type { HttpHandler, HttpReply } from './http-server.ts';
+
+/** What a host says that takes no more work. */
+export const CLOSING_REPLY: HttpReply = { status: 503, body: 'The host is closing.' };
 
 /** A handler whose calls can be waited for. */
 export interface TrackedHandler {
@@ -13,7 +16,7 @@ export function trackInFlight(handler: HttpHandler): TrackedHandler {
   let isDraining = false;
   return {
     handler(call) {
-      if (isDraining) return Promise.resolve({ status: 503, body: 'The host is closing.' });
+      if (isDraining) return Promise.resolve(CLOSING_REPLY);
       const reply = handler(call);
       inFlight.add(reply);
       const forget = () => inFlight.delete(reply);

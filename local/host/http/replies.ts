@@ -15,9 +15,3 @@ export function failure(status: number, message: string, error?: unknown): HttpR
   const { message: ExceptionMessage, name: ExceptionType, stack: StackTrace } = error;
   return json(status, { Message: message, ExceptionMessage, ExceptionType, StackTrace });
 }
-
-/** 501 for what this host lacks; plain text, because the client library shows that in its error and not a JSON body. */
-export function notOffered(operation: string): HttpReply {
-  const body = `This local host does not offer ${operation} yet.`;
-  return { status: 501, headers: [['Content-Type', 'text/plain; charset=utf-8']], body };
-}

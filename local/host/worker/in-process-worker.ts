@@ -9,6 +9,7 @@ const KIND_BY_TRIGGER: Readonly<Record<string, FunctionKind>> = {
   activitytrigger: 'activity',
   entitytrigger: 'entity',
   httptrigger: 'http',
+  timertrigger: 'timer',
 };
 
 const isTrigger = (binding: BindingInfo) => /trigger$/i.test(binding.type);
@@ -44,7 +45,7 @@ function extraInputsOf({ metadata }: RegisteredFunction): [name: string, binding
  * @param options.log - gets one debug line per invocation
  */
 export function createInProcessWorker(options: {
-  readonly app: LoadedApp;
+  readonly app: Pick<LoadedApp, 'registry'>;
   readonly durableClientJson: string;
   readonly isDisabled: (name: string) => boolean;
   readonly log: Log;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { InvocationOutcome, RpcTypedData } from '../../engine/protocol/worker.ts';
+import type { FunctionEnd, RpcTypedData } from '../../engine/protocol/worker.ts';
 import type {
   CoreInvocationContext,
   CoreRegistry,
@@ -8,6 +8,7 @@ import type {
   InvocationModel,
   RegisteredFunction,
 } from './core-api.ts';
+import { readExecutorView } from './executor-view.ts';
 
 /** What a function is called with: binding name and value of the trigger and of each extra input. */
 export interface InvocationRequest {
@@ -16,7 +17,7 @@ export interface InvocationRequest {
 }
 
 /** A throw as an outcome. What is not an `Error` becomes one with its text or JSON, as in the Functions worker. */
-function threw(error: unknown): InvocationOutcome {
+function threw(error: unknown): FunctionEnd {
   if (error instanceof Error) return { kind: 'threw', message: error.message, stack: error.stack ?? '' };
   const message = typeof error === 'string' ? error : (JSON.stringify(error) ?? String(error));
   return { kind: 'threw', message, stack: '' };
@@ -100,8 +101,20 @@ export async function runInvocation(
   registry: CoreRegistry,
   { metadata, callback }: RegisteredFunction,
   request: InvocationRequest,
-): Promise<InvocationOutcome> {
+): Promise<FunctionEnd> {
   const invocation = createInvocation(registry, metadata, request);
+  const end = await runHandler(registry, invocation, metadata, callback);
+  // What an orchestrator's answer cannot say travels beside it, also when it threw.
+  const executor = readExecutorView(invocation.context);
+  return executor ? { ...end, executor } : end;
+}
+
+async function runHandler(
+  registry: CoreRegistry,
+  invocation: Invocation,
+  metadata: FunctionMetadata,
+  callback: FunctionCallback,
+): Promise<FunctionEnd> {
   const { coreContext } = invocation;
   try {
     const model = await registry.programmingModel()?.getInvocationModel(coreContext);

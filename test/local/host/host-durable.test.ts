@@ -143,15 +143,6 @@ test('the client lists all instances over several pages', async () => {
   expect(all.answer.map(({ instanceId }) => instanceId).toSorted()).toEqual(ids.toSorted());
 });
 
-test('the client tells what the host does not offer', async () => {
-  await start();
-  await post('/api/start/hello/h1', []);
-  expect(await control('rewind', 'h1', { reason: 'x' })).toMatchObject({
-    status: 502,
-    body: { message: 'This local host does not offer rewind yet.' },
-  });
-});
-
 test('without the rpc endpoint the client works by the public links', async () => {
   setEnvironment({ [`${OVERRIDE}localRpcEndpointEnabled`]: 'false' });
   await start();

@@ -1,8 +1,9 @@
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
-import { fixtureApp, pollUntil } from '../../helpers/host-fixture.ts';
+import { startHost } from '../../../local/host/host.ts';
+import { fixtureApp } from '../../helpers/host-fixture.ts';
 import { useHost } from '../../helpers/running-host.ts';
 
 const OVERRIDE = 'AzureFunctionsJobHost__extensions__durableTask__';
@@ -35,28 +36,6 @@ test('a bundle in one file works as its sources do', async () => {
   expect(await statusWhen('h1', 'Completed')).toMatchObject({ output: ['Hello, Ada!'] });
 });
 
-test('closing lets an activity in flight end', async () => {
-  await start();
-  const [started, release] = [join(folder(), 'started'), join(folder(), 'release')];
-  await post('/api/start/holding/h1', { started, release });
-  await pollUntil(
-    () => readFile(started, 'utf8').catch(() => ''),
-    pid => pid !== '',
-  );
-  let isClosed = false;
-  const closed = close().then(() => {
-    isClosed = true;
-  });
-  expect((await post('/api/start/hello')).status).toBe(503);
-  expect(isClosed).toBe(false);
-  await writeFile(release, '');
-  await closed;
-  await start();
-  expect(await statusWhen('h1', 'Completed')).toMatchObject({
-    output: { held: 'released', greeting: 'Hello, again!' },
-  });
-});
-
 test('local settings reach the app, do not override, and are gone after closing', async () => {
   const copy = await copyOf('http');
   const Values = { EXTRA: 'from the file', 'AzureWebJobs.off.Disabled': 'true', HOST_TEST_SET: 'file' };
@@ -71,10 +50,11 @@ test('local settings reach the app, do not override, and are gone after closing'
   expect(process.env['HOST_TEST_SET']).toBe('environment');
 });
 
-test('triggers that the host does not run are told at the start', async () => {
-  await start(fixtureApp('http'));
+test('what the host does not offer is told at the start', async () => {
+  await start(fixtureApp('plain'));
   expect(lines.filter(({ level }) => level === 'warning')).toEqual([
-    { level: 'warning', source: 'tick', message: 'this local host does not run its kind of trigger' },
+    { level: 'warning', source: 'wantsBlob', message: expect.stringContaining('does not offer the input "blob"') },
+    { level: 'warning', source: 'writesQueue', message: expect.stringContaining('does not offer the output "queue"') },
   ]);
 });
 
@@ -103,6 +83,18 @@ test('an app that cannot be loaded frees the port', async () => {
   await writeFile(join(copy, 'index.cjs'), 'throw new Error("at load")');
   await expect(start(copy, port)).rejects.toThrow(/index\.cjs failed: at load/);
   expect((await start(fixtureApp('durable'), port)).port).toBe(port);
+});
+
+test('a state file that a host has open is refused to another one', async () => {
+  await start();
+  const second = startHost({
+    appFolder: fixtureApp('durable'),
+    port: 0,
+    stateFile: join(folder(), 'deep/state.db'),
+    log: () => {},
+  });
+  await expect(second).rejects.toThrow(/state\.db cannot be used: another process uses it/);
+  expect((await post('/api/start/hello/h1', [])).status).toBe(202);
 });
 
 test('the state file of another task hub is refused', async () => {

@@ -24,6 +24,13 @@ test('less grave entries are dropped, and level none always', () => {
   expect(lines.map(line => line.trim().split(': ')[1])).toEqual(['warning', 'error', 'critical']);
 });
 
+test('an unknown level, which a hook may give, counts as information', () => {
+  const { log, lines } = linesAt('information');
+  log('shout' as 'error', 'f', 'x');
+  log('toString' as 'error', 'f', 'y');
+  expect(lines).toEqual(['03:04:05.006 INFO  f: x\n', '03:04:05.006 INFO  f: y\n']);
+});
+
 test.each([
   [undefined, 'information'],
   ['', 'information'],

@@ -1,12 +1,14 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { fixtureApp, pollUntil } from '../../helpers/host-fixture.ts';
 import { spawnHost } from '../../helpers/host-process.ts';
+import { openLifelines } from '../../helpers/lifelines.ts';
 
 const statusSchema = z.looseObject({ runtimeStatus: z.string() });
+const GRACEFUL = { AzureFunctionsJobHost__extensions__durableTask__useGracefulShutdown: 'true' };
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'host-main-'));
@@ -28,13 +30,22 @@ test('it says in one line that it is ready, serves, and ends by SIGTERM with 0',
   expect(await host.ended()).toBe(0);
 });
 
+test('--help shows the arguments', async () => {
+  await using host = spawnHost(['--help']);
+  expect(await host.ended()).toBe(0);
+  expect(host.output().stdout).toMatch(/^Runs the built function app of a folder/);
+});
+
+test('without --state the state lies in the current folder', async () => {
+  await using host = spawnHost([fixtureApp('esm'), '--port', '0'], {}, { folder });
+  await host.ready();
+  expect(host.output().stdout).toContain(`state ${join(await realpath(folder), '.fanfold/host/esm.db')})`);
+});
+
 test.each([
-  [['--state', 's.db'], '--app is missing'],
-  [['--app', '.'], '--state is missing'],
-  [['--app', '.', '--state', 's.db', '--port', '70000'], '--port is "70000"; allowed: 0 to 65535'],
-  [['--app', '.', '--state', 's.db', '--port', 'x'], '--port is "x"; allowed: 0 to 65535'],
+  [['--state', 's.db'], 'The folder of the built function app is missing'],
+  [['--app', '.', '--port', '70000'], '--port is "70000"; allowed: 0 to 65535'],
   [['--app', '.', '--odd'], "Unknown option '--odd'"],
-  [['app'], 'Unexpected argument'],
 ])('arguments %j end it with 2 and one line', async (args, message) => {
   await using host = spawnHost(args);
   expect(await host.ended()).toBe(2);
@@ -85,47 +96,129 @@ test.each([
   for (const line of lines) expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} (INFO |WARN |DEBUG) log: /);
 });
 
-test('an orchestration survives SIGKILL in the middle of an activity, which runs again', async () => {
-  const files = { started: join(folder, 'started'), release: join(folder, 'release') };
-  const pidWhenStarted = () =>
-    pollUntil(
-      () => readFile(files.started, 'utf8').catch(() => ''),
-      pid => pid !== '',
-    );
-  await using first = spawnApp('durable');
-  const firstUrl = await first.ready();
-  const started = await fetch(`${firstUrl}/api/start/holding/h1`, { method: 'POST', body: JSON.stringify(files) });
-  expect(started.status).toBe(202);
-  expect(await pidWhenStarted()).toBe(String(first.child.pid));
-  first.child.kill('SIGKILL');
-  expect(await first.ended()).toBe('SIGKILL');
-  await rm(files.started);
+test('an app that breaks while it loads ends it with 1 and one line', async () => {
+  const files = {
+    'host.json': '{"version":"2.0"}',
+    'package.json': '{"main":"a.js"}',
+    'a.js': 'throw new Error("broke")',
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  await using host = spawnHost([folder, '--port', '0', '--state', join(folder, 'state.db')]);
+  expect(await host.ended()).toBe(1);
+  const { stderr } = host.output();
+  expect(stderr).toBe(`The host could not start: The app could not be loaded: ${join(folder, 'a.js')} failed: broke\n`);
+});
 
-  await using second = spawnApp('durable');
-  const secondUrl = await second.ready();
-  expect(await pidWhenStarted()).toBe(String(second.child.pid));
-  await writeFile(files.release, '');
-  const done = await pollUntil(
-    async () => statusSchema.parse(await (await fetch(`${secondUrl}/durabletask/instances/h1`)).json()),
+const runsOf = async (files: { runs: string }) =>
+  (await readFile(files.runs, 'utf8').catch(() => '')).split('\n').filter(Boolean);
+
+/** Starts an activity of the app `workers`, and waits until it has run so many times. */
+async function startActivity(url: string, activity: string, files: { runs: string; release: string }) {
+  const body = JSON.stringify({ ...files, activity });
+  const started = await fetch(`${url}/durabletask/orchestrators/call/h1`, { method: 'POST', body });
+  expect(started.status).toBe(202);
+  await pollUntil(
+    () => runsOf(files),
+    runs => runs.length === 1,
+  );
+}
+
+const completed = (url: string) =>
+  pollUntil(
+    async () => statusSchema.parse(await (await fetch(`${url}/durabletask/instances/h1`)).json()),
     ({ runtimeStatus }) => runtimeStatus === 'Completed',
   );
-  expect(done).toMatchObject({ output: { held: 'released', greeting: 'Hello, again!' } });
+
+test('an orchestration survives SIGKILL in the middle of an activity, which runs again', async () => {
+  await using lifelines = await openLifelines();
+  const files = { runs: join(folder, 'runs'), release: join(folder, 'release') };
+  const environment = { FIXTURE_LIFELINE: String(lifelines.port) };
+  await using first = spawnApp('workers', environment);
+  await startActivity(await first.ready(), 'hold', files);
+  first.child.kill('SIGKILL');
+  expect(await first.ended()).toBe('SIGKILL');
+  await (await lifelines.next()).gone;
+
+  await using second = spawnApp('workers', environment);
+  const secondUrl = await second.ready();
+  await writeFile(files.release, '');
+  expect(await completed(secondUrl)).toMatchObject({ output: 2 });
+  expect(new Set(await runsOf(files)).size).toBe(2);
+});
+
+/** A host whose app loops for ever, with a way to learn of its process's end. */
+async function spawnLooping(environment: Readonly<Record<string, string>> = {}) {
+  const lifelines = await openLifelines();
+  const files = { runs: join(folder, 'runs'), release: join(folder, 'release') };
+  await writeFile(files.release, '');
+  const host = spawnApp('workers', { ...environment, FIXTURE_LIFELINE: String(lifelines.port) });
+  await startActivity(await host.ready(), 'spin', files);
+  const worker = await lifelines.next();
+  await lifelines[Symbol.asyncDispose]();
+  return { ...host, worker };
+}
+
+test('the worker process ends with a host that is killed, even in the midst of an endless loop', async () => {
+  await using host = await spawnLooping();
+  host.child.kill('SIGKILL');
+  await host.worker.gone;
+});
+
+test('a signal ends a host whose app loops for ever, with 0', async () => {
+  await using host = await spawnLooping();
+  const startedMs = performance.now();
+  host.child.kill('SIGINT');
+  expect(await host.ended()).toBe(0);
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
+  await host.worker.gone;
+});
+
+test('Ctrl-C in a terminal reaches the host alone, and the activity may end', async () => {
+  const files = { runs: join(folder, 'runs'), release: join(folder, 'release') };
+  const args = [fixtureApp('workers'), '--port', '0', '--state', join(folder, 'state.db')];
+  await using first = spawnHost(args, GRACEFUL, { hasGroup: true });
+  await startActivity(await first.ready(), 'hold', files);
+  process.kill(-(first.child.pid ?? 0), 'SIGINT');
+  await pollUntil(
+    async () => first.output().stderr,
+    text => text.includes('SIGINT: the host ends within 5 s'),
+  );
+  await writeFile(files.release, '');
+  expect(await first.ended()).toBe(0);
+  await using second = spawnHost(args);
+  expect(await completed(await second.ready())).toMatchObject({ output: 1 });
 });
 
 test('a second signal ends a host that still has work', async () => {
-  const files = { started: join(folder, 'started'), release: join(folder, 'never') };
-  await using host = spawnApp('durable');
-  const url = await host.ready();
-  await fetch(`${url}/api/start/holding/h1`, { method: 'POST', body: JSON.stringify(files) });
-  await pollUntil(
-    () => readFile(files.started, 'utf8').catch(() => ''),
-    pid => pid !== '',
-  );
+  await using host = await spawnLooping(GRACEFUL);
   host.child.kill('SIGINT');
   await pollUntil(
     async () => host.output().stderr,
-    text => text.includes('SIGINT: ending the work in flight'),
+    text => text.includes('SIGINT: the host ends within 5 s'),
   );
+  const startedMs = performance.now();
   host.child.kill('SIGINT');
   expect(await host.ended()).toBe(1);
+  expect(performance.now() - startedMs).toBeLessThan(1_000);
+  await host.worker.gone;
+});
+
+test('--inspect opens each worker process to a debugger', async () => {
+  await using host = spawnHost([fixtureApp('workers'), '--port', '0', '--inspect=0', '--state', join(folder, 's.db')], {
+    FUNCTIONS_WORKER_PROCESS_COUNT: '2',
+  });
+  await host.ready();
+  const stderr = await pollUntil(
+    async () => host.output().stderr,
+    text => text.split('Debugger listening').length === 3,
+  );
+  expect(stderr).toContain('debuggers can attach at 127.0.0.1:0, 127.0.0.1:0; functionTimeout is off');
+  const addresses = [...stderr.matchAll(/Debugger listening on ws:\/\/([\d.:]+)\//g)].map(([, address]) => address);
+  expect(new Set(addresses).size).toBe(2);
+  for (const address of addresses) {
+    const targets = z
+      .array(z.object({ title: z.string() }))
+      .parse(await (await fetch(`http://${address}/json/list`)).json());
+    expect(targets[0]?.title).toContain('worker-main.ts');
+  }
 });

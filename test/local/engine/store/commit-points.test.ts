@@ -2,7 +2,6 @@ import { expect, expectTypeOf, test } from 'vitest';
 import { createMemoryStore } from '../../../../local/engine/store/memory-store.ts';
 import { openSqliteStore } from '../../../../local/engine/store/sqlite-store.ts';
 import { COMMIT_POINTS, type CommitPoint, type Store } from '../../../../local/engine/store/store.ts';
-import { newInstance, readAll } from './store-samples.ts';
 
 /** What changes nothing. */
 const READS = [
@@ -31,13 +30,5 @@ test.each([
 ])('each member of a store %s is a read, a commit point or close', (_, createStore) => {
   const store = createStore();
   expect(Object.keys(store).sort()).toEqual([...READS, ...COMMIT_POINTS, 'close'].sort());
-  store.close();
-});
-
-test('reads write nothing', () => {
-  const store = openSqliteStore(':memory:');
-  store.createInstance(newInstance('one'));
-  const before = readAll(store);
-  expect(readAll(store)).toEqual(before);
   store.close();
 });

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
+import { EventType } from '../../../../local/engine/protocol/history.ts';
 import type { Store } from '../../../../local/engine/store/store.ts';
 import {
   activities,
   batchOf,
   call,
+  completed,
   createIdle,
   episodeOf,
   lastEpisodeOf,
@@ -144,5 +146,42 @@ export function describeDeliveries(openStore: () => Store): void {
     expect(store.nextDueAtMs()).toBe(200);
     expect(store.deliverDue(200)).toEqual(['child']);
     expect(waiting(store, 'child')).toEqual([0, 'after']);
+  });
+
+  test('of a write with an instant wait for it, though the write itself does not', () => {
+    const store = openStore();
+    const one = newInstance('one');
+    store.createInstance(one, 100);
+    expect(store.getInstance('one')).toEqual(one.instance);
+    expect(store.readMessages('one')).toEqual([]);
+    expect(store.sendMessage(to('one'), raised('sent'), 300)).toBe(true);
+    expect(store.sendMessage(to('@e@k'), raised('signal'), 400)).toBe(true);
+    for (const nobody of [to('none'), to('one', 'one-0')]) {
+      expect(store.sendMessage(nobody, raised('dropped'), 50)).toBe(false);
+    }
+    expect(store.nextDueAtMs()).toBe(100);
+    expect(store.deliverDue(100)).toEqual(['one']);
+    expect(store.readMessages('one')).toEqual([
+      { seq: expect.any(Number), executionId: 'one-1', event: one.startedEvent },
+    ]);
+    store.commitEpisode(episodeOf(one, { deliveries: [call(one, 0)] }));
+    const [task] = store.readActivities(0, 1);
+    if (!task) throw new Error('one activity was called');
+    expect(store.completeActivity(task, completed(0), 200)).toBe(true);
+    expect(store.completeActivity(task, completed(0), 150)).toBe(false);
+    expect(store.readActivities(0, 1)).toEqual([]);
+    expect(waiting(store, 'one')).toEqual([EventType.ExecutionStarted]);
+    expect(store.deliverDue(1_000)).toEqual(['one', '@e@k']);
+    expect(waiting(store, 'one')).toEqual([EventType.ExecutionStarted, EventType.TaskCompleted, 'sent']);
+  });
+
+  test('of a write with an instant are gone when their instance is replaced meanwhile', () => {
+    const store = openStore();
+    store.createInstance(newInstance('one'), 100);
+    const next = newInstance('one', { executionId: 'one-2' });
+    store.createInstance(next, 200);
+    expect(store.nextDueAtMs()).toBe(200);
+    expect(store.deliverDue(200)).toEqual(['one']);
+    expect(store.readMessages('one').map(({ event }) => event)).toEqual([next.startedEvent]);
   });
 }

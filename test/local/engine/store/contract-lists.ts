@@ -47,10 +47,11 @@ export function describeLists(openStore: () => Store): void {
 
   test('ids in the order of code points, whatever the script', () => {
     const store = openStore();
-    const ids = ['Z', 'a', 'ab', 'é', '日本', '\uffee', '😀', '😀x'];
+    const ids = ['Z', 'a', 'ab', 'a日', 'a\uffee', 'a😀', 'é', '日本', '\uffee', '😀', '😀x'];
     createIdle(store, ...ids.toReversed().map(id => newInstance(id)));
     expect(instanceIds(store, {})).toEqual(ids);
     expect(instanceIds(store, { instanceIdPrefix: '😀' })).toEqual(['😀', '😀x']);
+    expect(instanceIds(store, { instanceIdPrefix: 'a' })).toEqual(ids.slice(1, 6));
     expect(instanceIds(store, { continuationToken: '日本' })).toEqual(['\uffee', '😀', '😀x']);
   });
 

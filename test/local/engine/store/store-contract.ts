@@ -133,21 +133,27 @@ function describeRecords(openStore: OpenStore): void {
 
   test('no later change of what was given or returned shows', () => {
     const store = openStore();
-    const given = structuredClone(newInstance('one')) as { instance: { name: string }; startedEvent: object };
-    store.createInstance(given as ReturnType<typeof newInstance>);
-    given.instance.name = 'changed';
-    Object.assign(given.startedEvent, { Name: 'changed' });
-    const before = readAll(store);
-    expect(JSON.stringify(before)).not.toContain('changed');
-    const copy = structuredClone(before);
-    for (const returned of [before.instances[0], store.getInstance('one'), store.readMessages('one')[0]?.event]) {
+    const given = structuredClone(newInstance('one'));
+    const { instance, startedEvent } = given;
+    const appended = [raised('a')];
+    store.createInstance(given);
+    store.commitEpisode(episodeOf(given, { instance, appended, deliveries: [call(given, 0)] }));
+    const before = structuredClone(readAll(store));
+    Object.assign(instance, { name: 'changed' });
+    Object.assign(startedEvent, { Name: 'changed' });
+    appended.length = 0;
+    expect(readAll(store)).toEqual(before);
+    const records = [store.getInstance('one'), store.readMessages('one')[0]?.event, store.readHistory('one')[0]];
+    for (const returned of records) {
       // A store may also return what cannot be changed.
-      if (!Object.isFrozen(returned)) Object.assign(returned as object, { name: 'changed' });
+      if (returned && !Object.isFrozen(returned)) Object.assign(returned, { name: 'changed', Name: 'changed' });
     }
-    for (const list of [store.readMessages('one'), store.listInstances({}).instances]) {
+    const lists = [store.readHistory('one'), store.readMessages('one'), store.listInstances({}).instances];
+    for (const list of [...lists, store.readActivities(0, 1)]) {
+      expect(list).not.toEqual([]);
       if (!Object.isFrozen(list)) (list as unknown[]).length = 0;
     }
-    expect(readAll(store)).toEqual(copy);
+    expect(readAll(store)).toEqual(before);
   });
 }
 

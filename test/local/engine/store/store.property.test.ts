@@ -78,8 +78,10 @@ const episode = fc.record({
 });
 
 const steps: fc.Arbitrary<Step> = fc.oneof(
-  step('createInstance', created, (store, given) => store.createInstance(given)),
-  step('sendMessage', fc.tuple(address, name), (store, [to, text]) => store.sendMessage(to, raised(text))),
+  step('createInstance', fc.tuple(created, dueAtMs), (store, given) => store.createInstance(...given)),
+  step('sendMessage', fc.tuple(address, name, dueAtMs), (store, [to, text, atMs]) =>
+    store.sendMessage(to, raised(text), atMs),
+  ),
   step('purgeInstance', fc.constantFrom(...instanceIds, ...entityIds), (store, id) => store.purgeInstance(id)),
   step('dropMessages', fc.tuple(address, fc.nat(3)), (store, [to, index]) =>
     store.dropMessages(to.instanceId, seqAt(store, to.instanceId, index)),
@@ -118,10 +120,10 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
         ),
     ),
   },
-  step('completeActivity', fc.tuple(fc.nat(3), fc.boolean()), (store, [index, isTwice]) => {
+  step('completeActivity', fc.tuple(fc.nat(3), fc.boolean(), dueAtMs), (store, [index, isTwice, atMs]) => {
     const task = store.readActivities(0, 10)[index];
     if (!task) return 'none';
-    const first = store.completeActivity(task, completed(task.taskId));
+    const first = store.completeActivity(task, completed(task.taskId), atMs);
     return isTwice ? [first, store.completeActivity(task, completed(task.taskId))] : first;
   }),
   { weight: 2, arbitrary: step('deliverDue', instantMs, (store, nowMs) => store.deliverDue(nowMs)) },

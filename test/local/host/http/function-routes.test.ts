@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { serveFixture } from '../../../helpers/host-fixture.ts';
+import type { InvocationOutcome } from '../../../../local/engine/protocol/worker.ts';
+import { createFunctionRoutes } from '../../../../local/host/http/function-routes.ts';
+import { registered } from '../../../helpers/fake-workers.ts';
+import { collectLog, serveFixture } from '../../../helpers/host-fixture.ts';
 
 let host: Awaited<ReturnType<typeof serveFixture>>;
 beforeAll(async () => {
@@ -93,4 +96,18 @@ test('log lines of the app carry its level and function', async () => {
     { level: 'warning', source: 'log', message: 'careful\nsecond line' },
     { level: 'debug', source: 'log', message: 'detail' },
   ]);
+});
+
+test.each<[number, string | undefined, InvocationOutcome]>([
+  [500, 'GET /api/page failed: the process is gone', { kind: 'lost', message: 'the process is gone' }],
+  [500, 'GET /api/page failed: too slow', { kind: 'timedOut', message: 'too slow' }],
+  [503, undefined, { kind: 'closed' }],
+])('%i and the line "%s" follow when the function came to no end: %j', async (status, line, outcome) => {
+  const { log, lines } = collectLog();
+  const info = { ...registered('page', 'http'), bindings: { trigger: { type: 'httpTrigger' } } };
+  const worker = { functions: [info], invoke: async () => outcome };
+  const handler = createFunctionRoutes({ worker, routePrefix: 'api', log });
+  const call = { method: 'GET', url: new URL('http://localhost/api/page'), headers: {}, body: new Uint8Array() };
+  expect(await handler(call)).toMatchObject({ status });
+  expect(lines.map(({ message }) => message)).toEqual(line === undefined ? [] : [line]);
 });

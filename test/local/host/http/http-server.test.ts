@@ -173,6 +173,18 @@ test('a connection on which nothing is asked does not hold up closing', async ()
   await closed;
 });
 
+test('closing waits for a client that is slow, but not for ever', async () => {
+  const server = await openHttpServer({ port: 0, log: collectLog().log });
+  server.serve([echo]);
+  const socket = connect(server.port, '127.0.0.1');
+  await once(socket, 'connect');
+  const closed = once(socket, 'close');
+  socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\nabc');
+  expect(String(await once(socket, 'data'))).toContain('100 Continue');
+  await server.close(1);
+  await closed;
+});
+
 test('a drained handler refuses new calls and waits for those in flight, also when they fail', async () => {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let calls = 0;
