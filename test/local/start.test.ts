@@ -57,7 +57,7 @@ describe('startLocalEnvironment', { timeout: 60_000 }, () => {
     const environment = await start(folder.path, { inMemory: true });
     process.kill(environment.hostPid, 'SIGKILL');
     expect((await environment.broken).message).toMatch(
-      /^the host was ended by SIGKILL; its last output:\nFunctions host ready/,
+      /^the host was ended by SIGKILL; its last output:\n(.*\n)*Functions host ready/,
     );
     await environment.stop();
     expect(await answers(environment.service.endpoint)).toBe(false);

@@ -18,7 +18,8 @@ import { addDivergence, type Divergence, findDivergences } from './shim-divergen
 /** What the orchestrator function answered: all it asked for since its start, and how it ended if it did. */
 export interface OrchestratorTurn {
   readonly actions: readonly Action[];
-  readonly ending: /** `hasThrown`: it threw without a message, which the real host takes for work that goes on. */
+  /** Pending with `hasThrown`: it threw without a message, which the real host takes for work that goes on. */
+  readonly ending:
     | { readonly kind: 'pending'; readonly hasThrown?: true }
     | { readonly kind: 'completed'; readonly outputJson: string | null }
     | { readonly kind: 'failed'; readonly reason: string; readonly details: string };
