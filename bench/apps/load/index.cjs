@@ -1,9 +1,30 @@
 // What benches and soaks run: small functions whose results follow from their inputs.
+const { setFlagsFromString } = require('node:v8');
+const { runInNewContext } = require('node:vm');
 const { app } = require('@azure/functions');
 const df = require('durable-functions');
 
-/** The process that answers, so that it can be killed. */
-app.http('worker', { methods: ['GET'], authLevel: 'anonymous', handler: () => ({ jsonBody: { pid: process.pid } }) });
+/** The process that answers, so that it can be killed or measured. */
+app.http('worker', {
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler() {
+    const { user, system } = process.cpuUsage();
+    return { jsonBody: { pid: process.pid, cpuMs: (user + system) / 1_000 } };
+  },
+});
+
+/** What the process that answers takes in memory, after garbage collection. */
+app.http('memory', {
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  handler() {
+    setFlagsFromString('--expose-gc');
+    runInNewContext('gc')();
+    const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage();
+    return { jsonBody: { pid: process.pid, rssBytes, heapBytes } };
+  },
+});
 
 /** Gives back what it gets, after `delayMs` if there is one. */
 df.app.activity('echo', {
@@ -29,11 +50,15 @@ df.app.orchestration('batches', function* ({ df: durable }) {
   durable.continueAsNew({ total, size, done: done + count });
 });
 
-/** `count` activities, one after the other. */
+/** When it runs, by the worker's clock; milliseconds since 1970, with a fraction. */
+df.app.activity('instant', { handler: () => performance.timeOrigin + performance.now() });
+
+/** `count` activities, one after the other; when each ran. */
 df.app.orchestration('chain', function* ({ df: durable }) {
   const { count } = durable.getInput();
-  for (let value = 0; value < count; value++) yield durable.callActivity('echo', { value });
-  return count;
+  const instants = [];
+  for (let k = 0; k < count; k++) instants.push(yield durable.callActivity('instant'));
+  return instants;
 });
 
 df.app.entity('tally', ({ df: tally }) => {

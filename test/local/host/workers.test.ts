@@ -104,6 +104,15 @@ test.each([
   expect((await ask('/pid')).status).toBe(200);
 });
 
+test('an answer that was given before the process exits is not lost', async () => {
+  await startWorkers();
+  expect(await ask('/break/exitAfterAnswer')).toMatchObject({ status: 200, body: 'survived' });
+  await pollUntil(
+    async () => messages(),
+    found => found.some(message => message.includes('ended with exit code 4; invocations lost: 0')),
+  );
+});
+
 test('an answer that cannot be sent fails its own call, and no other', async () => {
   await startWorkers();
   const answers = await Promise.all([ask('/pid'), ask('/unsendable'), ask('/pid')]);
