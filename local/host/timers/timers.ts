@@ -94,7 +94,7 @@ function runTimer({ name, schedule, runOnStartup, isMonitored }: Timer, services
       log('error', name, `failed: ${stack.includes(message) ? stack : `${message}\n${stack}`}`);
     }
     const endedMs = Math.max(clock.nowMs(), earliestMs);
-    status = { schedule: schedule.text, lastMs, nextMs: schedule.nextAfterMs(endedMs), lastUpdatedMs: endedMs };
+    status = { schedule: schedule.text, lastMs, nextMs: schedule.nextAfterMs(lastMs), lastUpdatedMs: endedMs };
     save();
     arm(status.nextMs, 'due');
   }
@@ -116,7 +116,7 @@ function runTimer({ name, schedule, runOnStartup, isMonitored }: Timer, services
 /**
  * Runs the app's timer functions by their schedules, in UTC or in the zone that `WEBSITE_TIME_ZONE` names.
  *
- * A timer runs once at a time: what comes due while it runs is left out. What came due while no host ran is made up for by
+ * A timer runs once at a time: what comes due while it runs comes once, after it. What came due while no host ran is made up for by
  * one run with `isPastDue`, unless `useMonitor` is false or the timer comes more often than once a minute. An error ends
  * the run, not the schedule.
  *
