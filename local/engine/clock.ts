@@ -24,3 +24,19 @@ export const systemClock: Clock = {
     return () => clearTimeout(timeout);
   },
 };
+
+/** Waits by the clock, or until the signal. */
+export async function pause(clock: Clock, lengthMs: number, signal: AbortSignal): Promise<void> {
+  if (lengthMs === 0 || signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  const withdraw = clock.callAt(clock.nowMs() + lengthMs, () => resolve(undefined));
+  signal.addEventListener('abort', resolve, { once: true });
+  await promise;
+  withdraw();
+  signal.removeEventListener('abort', resolve);
+}
+
+/** A wait that doubles with each failure, from the first one's up to the longest. */
+export function backoffMs(failures: number, firstMs: number, longestMs: number): number {
+  return Math.min(firstMs * 2 ** (failures - 1), longestMs);
+}

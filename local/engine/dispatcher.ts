@@ -1,5 +1,6 @@
 import { runActivity } from './activity.ts';
-import { runBatch, runEpisode } from './episode.ts';
+import { backoffMs } from './clock.ts';
+import { runBatch, runEpisode, type WorkEnd } from './episode.ts';
 import { createHistoryCache } from './history-cache.ts';
 import { isEntityId } from './protocol/entities.ts';
 import type { EngineServices } from './services.ts';
@@ -30,9 +31,9 @@ export interface Dispatcher {
   isBusy(): boolean;
 }
 
-/** Waits before a batch that failed as a whole is run again: twice as long each time, milliseconds. */
-const FIRST_BATCH_RETRY_MS = 1_000;
-const LONGEST_BATCH_RETRY_MS = 60_000;
+/** Waits before work that did not come to its end is run again. */
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 60_000;
 
 /** Those that are ready to run, at most so many at a time and each once. */
 function createLane(maxBusy: number, run: (id: string) => Promise<void>) {
@@ -49,6 +50,7 @@ function createLane(maxBusy: number, run: (id: string) => Promise<void>) {
   }
   return {
     add: (id: string) => void ready.add(id),
+    remove: (id: string) => void ready.delete(id),
     busyCount: () => busy.size,
     start(): Promise<void>[] {
       const started: Promise<void>[] = [];
@@ -61,16 +63,19 @@ function createLane(maxBusy: number, run: (id: string) => Promise<void>) {
   };
 }
 
-/** Entities whose batch failed, and when it is run again. */
+/** Work that did not come to its end, and when it is run again. */
 function createPostponed() {
   const byId = new Map<string, { readonly failures: number; readonly atMs: number; isWaiting: boolean }>();
   return {
-    add(id: string, nowMs: number): void {
+    /** @param isFree - whether the first repetition comes at once */
+    add(id: string, nowMs: number, isFree: boolean): void {
       const failures = (byId.get(id)?.failures ?? 0) + 1;
-      const delayMs = Math.min(FIRST_BATCH_RETRY_MS * 2 ** (failures - 1), LONGEST_BATCH_RETRY_MS);
-      byId.set(id, { failures, atMs: nowMs + delayMs, isWaiting: true });
+      const waits = isFree ? failures - 1 : failures;
+      const waitMs = waits === 0 ? 0 : backoffMs(waits, FIRST_WAIT_MS, LONGEST_WAIT_MS);
+      byId.set(id, { failures, atMs: nowMs + waitMs, isWaiting: true });
     },
     forget: (id: string) => void byId.delete(id),
+    has: (id: string) => byId.has(id),
     isWaiting: (id: string) => byId.get(id)?.isWaiting === true,
     takeDue(nowMs: number): string[] {
       const due = [...byId].filter(([, { isWaiting, atMs }]) => isWaiting && atMs <= nowMs);
@@ -86,35 +91,55 @@ export function createDispatcher(services: EngineServices, limits: EngineLimits)
   const { store, clock } = services;
   const cache = createHistoryCache(store);
   const postponed = createPostponed();
-  const episodes = createLane(limits.maxConcurrentOrchestratorFunctions, async instanceId => {
-    for (const id of await runEpisode(services, cache, instanceId)) wake(id);
-  });
+  const episodes = createLane(limits.maxConcurrentOrchestratorFunctions, async instanceId =>
+    conclude(instanceId, await runEpisode(services, cache, instanceId, postponed.has(instanceId))),
+  );
   const batches = createLane(limits.maxConcurrentEntityFunctions, async entityId => {
-    const end = await runBatch(services, entityId);
-    if (end === 'failed') {
-      postponed.add(entityId, clock.nowMs());
-      return;
-    }
-    postponed.forget(entityId);
-    for (const id of end.woken) wake(id);
+    conclude(entityId, await runBatch(services, entityId));
+    if (postponed.isWaiting(entityId)) batches.remove(entityId);
   });
+  /** Activities whose worker died, by the key under which they are postponed. */
+  const brokenActivities = new Map<string, ActivityTask>();
   let activityCount = 0;
   // Activities are stored until they end. Those up to this one have been started by this dispatcher.
   let lastActivitySeq = 0;
 
+  function conclude(id: string, end: WorkEnd): void {
+    if ('brokenBy' in end) {
+      postponed.add(id, clock.nowMs(), end.brokenBy === 'lost');
+      return;
+    }
+    postponed.forget(id);
+    for (const wokenId of end.woken) wake(wokenId);
+  }
+
+  // An entity's failed batch is not tried before its time; an orchestration is, because the message may be to terminate it.
   function wake(id: string): void {
     if (!isEntityId(id)) episodes.add(id);
     else if (!postponed.isWaiting(id)) batches.add(id);
   }
 
   async function runOneActivity(task: ActivityTask): Promise<void> {
-    lastActivitySeq = task.seq;
+    const key = `activity ${task.seq}`;
+    lastActivitySeq = Math.max(lastActivitySeq, task.seq);
     activityCount += 1;
     try {
-      if (await runActivity(services, task)) wake(task.instanceId);
+      brokenActivities.delete(key);
+      const end = await runActivity(services, task, postponed.has(key));
+      conclude(key, end);
+      if ('brokenBy' in end) brokenActivities.set(key, task);
     } finally {
       activityCount -= 1;
     }
+  }
+
+  function startActivities(): Promise<void>[] {
+    const freeCount = limits.maxConcurrentActivityFunctions - activityCount;
+    if (freeCount <= 0) return [];
+    const again = [...brokenActivities].filter(([key]) => !postponed.isWaiting(key)).map(([, task]) => task);
+    const tasks = again.slice(0, freeCount);
+    if (tasks.length < freeCount) tasks.push(...store.readActivities(lastActivitySeq, freeCount - tasks.length));
+    return tasks.map(runOneActivity);
   }
 
   for (const id of store.instancesWithMessages()) wake(id);
@@ -123,11 +148,8 @@ export function createDispatcher(services: EngineServices, limits: EngineLimits)
     dispatch() {
       const nowMs = clock.nowMs();
       for (const id of store.deliverDue(nowMs)) wake(id);
-      for (const id of postponed.takeDue(nowMs)) wake(id);
-      const started = [...episodes.start(), ...batches.start()];
-      const freeCount = limits.maxConcurrentActivityFunctions - activityCount;
-      if (freeCount > 0) started.push(...store.readActivities(lastActivitySeq, freeCount).map(runOneActivity));
-      return started;
+      for (const id of postponed.takeDue(nowMs)) if (!brokenActivities.has(id)) wake(id);
+      return [...episodes.start(), ...batches.start(), ...startActivities()];
     },
     nextDueAtMs() {
       const atMs = Math.min(store.nextDueAtMs() ?? Number.POSITIVE_INFINITY, postponed.nextAtMs());

@@ -20,10 +20,12 @@ export async function callHttp(
 ): Promise<DurableHttpResponse> {
   if (tokenSource)
     throw new Error(`${method} ${uri} asks for a managed identity's token, which there is only on Azure`);
+  const sentHeaders = new Headers(headers);
+  if (content !== undefined && !sentHeaders.has('Content-Type')) sentHeaders.set('Content-Type', 'application/json');
   const response = await fetch(uri, {
     method,
     ...(content !== undefined && { body: content }),
-    headers: { ...(content !== undefined && { 'Content-Type': 'application/json' }), ...headers },
+    headers: sentHeaders,
     signal: AbortSignal.any([closing, AbortSignal.timeout(TIMEOUT_MS)]),
   }).catch(error => {
     const { cause } = error as Error;

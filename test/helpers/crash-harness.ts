@@ -39,6 +39,19 @@ export function crashEverywhere(): CrashPlan {
   };
 }
 
+/**
+ * Crashes at some sides of some commits, by chance from a seed; between crashes an engine lives through several commits.
+ *
+ * @param share - of the sides; from 0 to 1
+ */
+export function crashSometimes(seed: number, share: number): CrashPlan {
+  let state = (seed % 2_147_483_646) + 1;
+  return () => {
+    state = (state * 16_807) % 2_147_483_647;
+    return state / 2_147_483_647 < share;
+  };
+}
+
 /** How often each side of each commit point was crashed at. */
 export type Reached = Record<CommitPoint, Record<Side, number>>;
 

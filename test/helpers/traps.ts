@@ -54,7 +54,8 @@ export interface Trap {
   readonly codes: readonly DivergenceCode[];
   /** What the first report says. */
   readonly says: RegExp;
-  readonly options?: NonNullable<Parameters<typeof createHarness>[1]>;
+  /** Of the harness, for each run anew. */
+  options?(): NonNullable<Parameters<typeof createHarness>[1]>;
   register(app: typeof df.app, gates: Gates): void;
   drive(run: TrapRun): Promise<void>;
   /** What becomes of it on the real host. */
@@ -67,9 +68,10 @@ const CODE = /^trap: one: ([a-z-]+): /;
 
 function startTrap(trap: Trap, strict: boolean): TrapRun {
   const gates = createGates();
+  const options = trap.options?.();
   const harness = createHarness(app => trap.register(app, gates), {
-    ...trap.options,
-    settings: { ...trap.options?.settings, strict },
+    ...options,
+    settings: { ...options?.settings, strict },
   });
   harness.engine.startInstance({ name: 'trap', instanceId: 'one', inputJson: 'null' });
   const hasFailed = () => harness.status('one').runtimeStatus === 'Failed';

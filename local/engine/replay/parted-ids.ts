@@ -105,7 +105,8 @@ export function findPartedId(
     // An id that the orchestrator has given, and that is not open, went to something that it sent on its way.
     const isSent = !task && decision.id < executor.sequenceNumber;
     const isAhead = isSent ? places.some(({ entry }) => entry > ours.entry) : (theirs?.entry ?? 0) > ours.entry;
-    return explain(places, { ours, theirs, isAhead, text });
+    const isPolling = [ours, theirs].some(place => place && isPoll(context, place.action, decision.id));
+    return explain(places, { ours, theirs, isAhead, isPolling, text });
   }
   return undefined;
 }
@@ -116,11 +117,29 @@ function isSame(decision: Decision, place: number, task: ExecutorTask): boolean 
   return !task.name || !('name' in decision) || task.name.toLowerCase() === decision.name.toLowerCase();
 }
 
-function explain(
-  places: readonly Place[],
-  { ours, theirs, isAhead, text }: { ours: Place; theirs: Place | undefined; isAhead: boolean; text: string },
-): Cause {
-  if ([ours, theirs].some(place => place?.action.actionType === ActionType.CallHttp)) {
+/** Whether the id is another than that of the HTTP call itself. */
+function isPoll(context: ShimContext, action: Action, id: number): boolean {
+  return action.actionType === ActionType.CallHttp && (firstIdOf(context, action) ?? id) < id;
+}
+
+/** The id that an action got when it was started; retries, polls and segments have later ones. */
+export function firstIdOf({ actionById }: ShimContext, action: Action): number | undefined {
+  for (const [id, each] of actionById) if (each === action) return id;
+  return undefined;
+}
+
+interface PartedId {
+  /** What the id stands for at the host. */
+  readonly ours: Place;
+  /** What it stands for in the orchestrator; undefined where that has no such task open. */
+  readonly theirs: Place | undefined;
+  readonly isAhead: boolean;
+  readonly isPolling: boolean;
+  readonly text: string;
+}
+
+function explain(places: readonly Place[], { ours, theirs, isAhead, isPolling, text }: PartedId): Cause {
+  if (isPolling) {
     const advice =
       'yield a polled HTTP call by itself, put it into a sub-orchestration, or set its enablePolling to false';
     return { code: 'http-polling', text: `${text}; ${advice}` };

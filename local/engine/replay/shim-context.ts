@@ -3,6 +3,9 @@ import type { EventType, HistoryEvent } from '../protocol/history.ts';
 import { createTask, type HostTask, type OpenTask, settledTask } from './host-task.ts';
 import { type Divergence, noteDivergence } from './shim-divergence.ts';
 
+/** The end of JavaScript's calendar. */
+const LATEST_INSTANT_MS = 8.64e15;
+
 /** What the engine has to do for an orchestrator; `id` is the host's id of the call. */
 export type Decision =
   | { readonly kind: 'activity'; readonly id: number; readonly name: string; readonly input: unknown }
@@ -142,6 +145,9 @@ export function giveId(context: ShimContext, action: Action, undecided: Undecide
       context,
       `it asked for more than ${maxOrchestrationActions} actions (maxOrchestrationActions); continue as new before that`,
     );
+  }
+  if (undecided.kind === 'timer' && !(Math.abs(undecided.fireAtMs) <= LATEST_INSTANT_MS)) {
+    throw refuse(context, 'it sets a timer, or the timer of a retry, for an instant that is none');
   }
   const id = context.nextId++;
   context.decisions.set(id, { ...undecided, id });

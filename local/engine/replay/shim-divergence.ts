@@ -1,6 +1,6 @@
 import { ActionType } from '../protocol/actions.ts';
 import type { ExecutorView } from '../protocol/worker.ts';
-import { describeAction, findPartedId, listPlaces, type Place } from './parted-ids.ts';
+import { describeAction, findPartedId, firstIdOf, listPlaces, type Place } from './parted-ids.ts';
 import type { OrchestratorTurn, Outcome } from './shim.ts';
 import type { ShimContext } from './shim-context.ts';
 
@@ -140,7 +140,8 @@ function findRepeated(context: ShimContext, { repeatedActions }: ExecutorView, p
     const action = places[again]?.action;
     // An event that is waited for twice takes no id; what it can do is reported when it does.
     if (!action || action.actionType === ActionType.WaitForExternalEvent) continue;
-    const [firstId, againId] = [first, again].map(place => idOf(context, places[place]));
+    const againId = firstIdOf(context, action);
+    const firstId = firstIdOf(context, places[first]?.action ?? action);
     addDivergence(
       context,
       'repeated-task',
@@ -150,11 +151,6 @@ function findRepeated(context: ShimContext, { repeatedActions }: ExecutorView, p
     );
     return;
   }
-}
-
-function idOf({ actionById }: ShimContext, place: Place | undefined): number | undefined {
-  for (const [id, action] of actionById) if (action === place?.action) return id;
-  return undefined;
 }
 
 function findParked(context: ShimContext, { parkedIds: [id] }: ExecutorView): void {

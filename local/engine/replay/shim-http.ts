@@ -25,7 +25,9 @@ export function* runHttpCall(context: ShimContext, action: HttpAction): Routine 
       );
     }
     const waitS = Number(headerOf(response, 'Retry-After'));
-    const delayMs = waitS > 0 ? waitS * 1_000 : context.environment.settings.httpPollingIntervalMs;
+    const { httpPollingIntervalMs, maximumShortTimerMs } = context.environment.settings;
+    // However long the server asks for, it does not get beyond the longest plain timer.
+    const delayMs = waitS > 0 ? Math.min(waitS * 1_000, maximumShortTimerMs) : httpPollingIntervalMs;
     yield decide(context, action, { kind: 'timer', fireAtMs: context.nowMs + delayMs });
     if (!next) return 'failed';
     request = next;

@@ -8,6 +8,15 @@ import { executionStarted, type Generation, toCommit, toJson } from './episode-c
 import { appendToHistory, EMPTY_HISTORY, eventsToJson, type LoadedHistory } from './loaded-history.ts';
 import type { LogLine, Step, StepRules } from './step.ts';
 
+/** An orchestration as an episode finds it. */
+export interface OrchestrationState {
+  readonly instance: StoredInstance;
+  /** The stored history of the current generation. */
+  readonly past: LoadedHistory;
+  /** Whether the orchestrator was asked before and did not come to an end. */
+  readonly hasBroken: boolean;
+}
+
 /** What one episode comes to. */
 export interface Episode {
   readonly commit: EpisodeCommit;
@@ -25,13 +34,12 @@ type LoadedGeneration = Generation & { readonly past: LoadedHistory };
  * One episode of an orchestration: takes all messages that wait for it, asks the orchestrator what it wants now, and works
  * out what follows. An orchestrator that continues as new goes on in the same episode.
  *
- * @param state.past - the stored history of the current generation
  * @param messages - at least one, oldest first
  * @returns undefined when none of the messages is for this generation, or the instance has ended: they are to be dropped
  */
 export function* stepOrchestration(
   rules: StepRules,
-  state: { readonly instance: StoredInstance; readonly past: LoadedHistory },
+  state: OrchestrationState,
   messages: readonly Message[],
   nowMs: number,
 ): Step<Episode | undefined> {
@@ -39,7 +47,8 @@ export function* stepOrchestration(
   if (!generation) return undefined;
   const log: LogLine[] = [];
   let customStatusJson: string | null = null;
-  let turn = yield* runGeneration(rules, generation, log);
+  let turn =
+    (state.hasBroken ? terminatedTurn(generation) : undefined) ?? (yield* runGeneration(rules, generation, log));
   for (let renewals = 0; turn.replay.outcome.kind === 'continuedAsNew'; renewals++) {
     if (renewals === MOST_RENEWALS) {
       turn = failedTurn(generation, `it continued as new ${renewals} times without waiting for anything`, log);
@@ -62,7 +71,7 @@ export function* stepOrchestration(
 
 /** The instance's current generation with its new events; undefined when no message is for it. */
 function takeUp(
-  { instance, past }: { readonly instance: StoredInstance; readonly past: LoadedHistory },
+  { instance, past }: OrchestrationState,
   messages: readonly Message[],
   nowMs: number,
 ): LoadedGeneration | undefined {
@@ -117,6 +126,15 @@ interface Turn {
   readonly reported: readonly DivergenceCode[];
 }
 
+/** A turn in which the orchestrator is not asked, because a request to terminate makes its answer idle. */
+function terminatedTurn({ fresh }: LoadedGeneration): Turn | undefined {
+  const request = fresh.find(event => event.EventType === EventType.ExecutionTerminated);
+  if (!request) return undefined;
+  const outcome = { kind: 'terminated', id: -1, reason: request.Input } as const;
+  const nowMs = Date.parse(fresh[0]?.Timestamp ?? '');
+  return { replay: { decisions: [], outcome, divergences: [] }, customStatusJson: null, nowMs, reported: [] };
+}
+
 /** A turn that ends in a failure of the host's own finding. */
 function failedTurn({ instance, fresh }: LoadedGeneration, text: string, log: LogLine[]): Turn {
   const reason = `Orchestrator function '${instance.name}' failed: ${text}`;
@@ -124,6 +142,15 @@ function failedTurn({ instance, fresh }: LoadedGeneration, text: string, log: Lo
   const outcome = { kind: 'failed', id: -1, reason, details: `Message: ${reason}` } as const;
   const nowMs = Date.parse(fresh[0]?.Timestamp ?? '');
   return { replay: { decisions: [], outcome, divergences: [] }, customStatusJson: null, nowMs, reported: [] };
+}
+
+/** What an orchestrator can make the host stumble over must fail that instance alone. */
+function replayOrText(...args: Parameters<typeof replay>): Replay | string {
+  try {
+    return replay(...args);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** Asks the orchestrator, and works out what its answer means. */
@@ -135,7 +162,9 @@ function* runGeneration(
   const { instance, startedEvent, past, fresh } = generation;
   const { name, instanceId, executionId, parentInstanceId } = instance;
   const error = (text: string) => log.push({ level: 'error', text: `${instanceId}: ${text}` });
-  if (!isRegistered('orchestrator', name)) return failedTurn(generation, 'the app does not register it', log);
+  if (!isRegistered('orchestrator', name)) {
+    return terminatedTurn(generation) ?? failedTurn(generation, 'the app does not register it', log);
+  }
   const freshJson = eventsToJson(fresh);
   const trigger = orchestratorTrigger({
     historyJson: past.json ? `${past.json},${freshJson}` : freshJson,
@@ -148,7 +177,8 @@ function* runGeneration(
   const answer = yield { name, trigger };
   const { turn, customStatusJson, problem } = readTurn(name, answer.outcome);
   const environment = { name, instanceId, executionId, parentInstanceId, settings, isRegistered };
-  const result = replay(environment, past.events, fresh, turn);
+  const result = replayOrText(environment, past.events, fresh, turn);
+  if (typeof result === 'string') return failedTurn(generation, `the host cannot follow it: ${result}`, log);
   if (problem) error(problem);
   const { reported = [] } = past;
   const news = notYetReported(result.divergences, reported);

@@ -67,8 +67,8 @@ function createMessages() {
     dropMessages(instanceId, throughSeq) {
       const messages = byInstance.get(instanceId) ?? [];
       const keptFrom = messages.findIndex(({ seq }) => seq > throughSeq);
-      if (keptFrom < 0) byInstance.delete(instanceId);
-      else messages.splice(0, keptFrom);
+      if (keptFrom < 0) return byInstance.delete(instanceId);
+      return messages.splice(0, keptFrom).length > 0;
     },
     readMessages: (instanceId): readonly Message[] => [...(byInstance.get(instanceId) ?? [])],
     instancesWithMessages: () =>
@@ -89,6 +89,13 @@ function createActivities() {
     removeActivity(seq) {
       seqs.remove(seq);
       return bySeq.delete(seq);
+    },
+    removeActivitiesOf(instanceId) {
+      for (const [seq, task] of bySeq) {
+        if (task.instanceId !== instanceId) continue;
+        seqs.remove(seq);
+        bySeq.delete(seq);
+      }
     },
     readActivities(afterSeq, limit) {
       const tasks: ActivityTask[] = [];

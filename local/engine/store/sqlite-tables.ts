@@ -67,13 +67,15 @@ function createWorkTables(database: DatabaseSync) {
     'INSERT INTO activities (instanceId, executionId, taskId, name, inputJson) VALUES (?, ?, ?, ?, ?)',
   );
   const removeActivity = database.prepare('DELETE FROM activities WHERE seq = ?');
+  const removeActivitiesOf = database.prepare('DELETE FROM activities WHERE instanceId = ?');
   return {
     addMessage: ({ instanceId, executionId }, event) =>
       void addMessage.run(instanceId, executionId, JSON.stringify(event)),
-    dropMessages: (instanceId, throughSeq) => void dropMessages.run(instanceId, throughSeq),
+    dropMessages: (instanceId, throughSeq) => dropMessages.run(instanceId, throughSeq).changes > 0,
     addActivity: ({ instanceId, executionId, taskId, name, inputJson }) =>
       void addActivity.run(instanceId, executionId, taskId, name, inputJson),
     removeActivity: seq => removeActivity.run(seq).changes > 0,
+    removeActivitiesOf: instanceId => void removeActivitiesOf.run(instanceId),
   } satisfies Partial<Tables>;
 }
 

@@ -85,13 +85,13 @@ export interface BatchCommit {
   readonly deliveries: readonly Delivery[];
 }
 
-/** An instance put back to before its failure. */
+/** An instance put back to before its failure. Its activities that have not ended are forgotten. */
 export interface Rewound {
   readonly instance: StoredInstance;
   /** The whole history, with the failures taken out. */
   readonly history: readonly HistoryEvent[];
-  /** What makes it run again; absent when a child will. */
-  readonly wake?: HistoryEvent;
+  /** What makes it run again, and what it had been waiting for. */
+  readonly deliveries: readonly Delivery[];
 }
 
 /**
@@ -162,11 +162,15 @@ export interface Store {
   /**
    * Writes a batch of operations.
    *
+   * @returns who has got a message, each once; undefined, and nothing is written, when the entity was purged meanwhile
+   */
+  commitBatch(commit: BatchCommit): readonly string[] | undefined;
+  /**
+   * Writes instances anew, each with its whole history.
+   *
    * @returns who has got a message, each once
    */
-  commitBatch(commit: BatchCommit): readonly string[];
-  /** Writes instances anew, each with its whole history. */
-  rewind(rewound: readonly Rewound[]): void;
+  rewind(rewound: readonly Rewound[]): readonly string[];
 
   /** Unfinished activities after the given one, oldest first; those in flight too, because only their end is stored. */
   readActivities(afterSeq: number, limit: number): readonly ActivityTask[];

@@ -36,11 +36,13 @@ export interface Tables {
   removeEntity(entityId: string): boolean;
 
   addMessage(to: Address, event: HistoryEvent): void;
-  dropMessages(instanceId: string, throughSeq: number): void;
+  /** False when there was none. */
+  dropMessages(instanceId: string, throughSeq: number): boolean;
 
   addActivity(activity: NewActivity): void;
   /** False when there was none. */
   removeActivity(seq: number): boolean;
+  removeActivitiesOf(instanceId: string): void;
 
   schedule(delivery: Delivery, dueAtMs: number): void;
   /** Drops the messages for that address that are not due yet. */
@@ -136,11 +138,12 @@ export function createWrites(tables: Tables, makeWrite: MakeWrite): Pick<Store, 
     return post.dispatch(episode.deliveries);
   }
 
-  function commitBatch({ entity, consumedThroughSeq, deliveries }: BatchCommit): readonly string[] {
+  function commitBatch({ entity, consumedThroughSeq, deliveries }: BatchCommit): readonly string[] | undefined {
     const { stateJson } = entity;
+    const hadMessages = tables.dropMessages(entity.entityId, consumedThroughSeq);
+    if (consumedThroughSeq > 0 && !hadMessages) return undefined;
     if (stateJson === null) tables.removeEntity(entity.entityId);
     else tables.putEntity({ ...entity, stateJson });
-    tables.dropMessages(entity.entityId, consumedThroughSeq);
     return post.dispatch(deliveries);
   }
 
@@ -151,13 +154,14 @@ export function createWrites(tables: Tables, makeWrite: MakeWrite): Pick<Store, 
     return tables.removeInstance(id);
   }
 
-  function rewind(rewound: readonly Rewound[]): void {
-    for (const { instance, history, wake } of rewound) {
+  function rewind(rewound: readonly Rewound[]): readonly string[] {
+    for (const { instance, history } of rewound) {
       tables.putInstance(instance);
       tables.clearHistory(instance.instanceId);
       tables.appendEvents(instance.instanceId, 0, history);
-      if (wake) post.send(addressOf(instance), wake);
+      tables.removeActivitiesOf(instance.instanceId);
     }
+    return post.dispatch(rewound.flatMap(({ deliveries }) => deliveries));
   }
 
   const deliverDue = makeWrite((nowMs: number) => post.deliverAll(tables.takeDue(nowMs)));
@@ -166,7 +170,9 @@ export function createWrites(tables: Tables, makeWrite: MakeWrite): Pick<Store, 
     createInstance: makeWrite(post.create),
     purgeInstance: makeWrite(purge),
     sendMessage: makeWrite(post.send),
-    dropMessages: makeWrite(tables.dropMessages),
+    dropMessages: makeWrite(
+      (instanceId: string, throughSeq: number) => void tables.dropMessages(instanceId, throughSeq),
+    ),
     commitEpisode: makeWrite(commitEpisode),
     commitBatch: makeWrite(commitBatch),
     rewind: makeWrite(rewind),

@@ -92,6 +92,28 @@ test('a 202 is asked for news at its Location, after Retry-After or else the def
   expect(errors).toEqual([]);
 });
 
+test('a server that asks for an absurd wait does not get it', async () => {
+  const headers = { Location: 'http://example.com/news', 'Retry-After': '99999999999999' };
+  const { fetch } = scriptedFetch(new Response('', { status: 202, headers }), new Response('done'));
+  const { run, pass, status } = createHarness(
+    app => registerCaller(app, { method: 'GET', url: 'http://example.com/a' }),
+    {
+      fetch,
+    },
+  );
+  const id = await run('caller');
+  expect(status(id).runtimeStatus).toBe('Running');
+  await pass(6 * 24 * 3_600_000);
+  expect(status(id)).toMatchObject({ runtimeStatus: 'Completed' });
+});
+
+test("a content type of the caller's own stays, in any case of the name", async () => {
+  const { fetch, seen } = scriptedFetch(new Response('ok'));
+  const options = { method: 'POST', url: 'http://example.com/a', body: 'x', headers: { 'content-type': 'text/plain' } };
+  await createHarness(app => registerCaller(app, options), { fetch }).run('caller');
+  expect(seen[0]?.headers).toEqual({ 'content-type': 'text/plain' });
+});
+
 test('without polling a 202 is an answer like others', async () => {
   const { fetch } = scriptedFetch(new Response('', { status: 202, headers: { Location: 'http://example.com/n' } }));
   const { run, status } = createHarness(

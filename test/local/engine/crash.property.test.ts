@@ -8,6 +8,7 @@ import {
   type CrashPlan,
   crashAt,
   crashEverywhere,
+  crashSometimes,
   NO_CRASH,
   nothingReached,
   type Observation,
@@ -20,11 +21,29 @@ import { type Program, programs } from '../../helpers/random-program.ts';
 const PROGRAMS = Number(process.env['CRASH_PROGRAMS'] ?? 300);
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
 const TIMEOUT_MS = 60_000 + PROGRAMS * 1_000;
-/** One run in so many keeps its state in a file that every crash closes and opens again. */
-const FILE_EVERY = 10;
+/** A program with all that decides its course. */
+interface Case {
+  readonly program: Program;
+  /** Of the turns that activities take, and of crashes by chance. */
+  readonly seed: number;
+  /** Whether its state is in a file that every crash closes and opens again. */
+  readonly inFile: boolean;
+}
+
+const cases: fc.Arbitrary<Case> = fc.record({
+  program: programs,
+  seed: fc.nat(1_000_000),
+  inFile: fc.integer({ min: 0, max: 9 }).map(each => each === 9),
+});
+
+/** An event that comes too late is a message that nobody takes: it alone reaches the commit that drops such. */
+const WITH_LATE_EVENT: Case = {
+  program: { actions: [{ do: 'status' }], renewals: 0, end: 'failsOnce', hasLateEvent: true },
+  seed: 1,
+  inFile: false,
+};
 
 const reached = nothingReached();
-let runs = 0;
 
 /** Where a run keeps its state: in memory, which its engines share, or in a file, which each engine opens. */
 function keeping(inFile: boolean) {
@@ -40,10 +59,9 @@ function keeping(inFile: boolean) {
   };
 }
 
-async function run(program: Program, plan: CrashPlan): Promise<Observation> {
-  runs += 1;
-  let turn = runs;
-  const { remove, ...state } = keeping(runs % FILE_EVERY === 0);
+async function run({ program, seed, inFile }: Case, plan: CrashPlan): Promise<Observation> {
+  let turn = seed + 1;
+  const { remove, ...state } = keeping(inFile);
   try {
     return await runProgram(program, {
       plan,
@@ -62,8 +80,8 @@ async function run(program: Program, plan: CrashPlan): Promise<Observation> {
 /** What must be the same with crashes as without. */
 const essence = ({ commits: _, ...rest }: Observation) => rest;
 
-async function expectSame(program: Program, clean: Observation, plan: CrashPlan): Promise<void> {
-  const crashed = await run(program, plan);
+async function expectSame(each: Case, clean: Observation, plan: CrashPlan): Promise<void> {
+  const crashed = await run(each, plan);
   expect(essence(crashed)).toEqual(essence(clean));
   expect(crashed.acceptedEnds.every(count => count === 1)).toBe(true);
 }
@@ -71,24 +89,25 @@ async function expectSame(program: Program, clean: Observation, plan: CrashPlan)
 test(`${PROGRAMS} random orchestrations come to the same when they crash at every commit, before and after (seed ${SEED})`, {
   timeout: TIMEOUT_MS,
 }, async () => {
-  const property = fc.asyncProperty(programs, async program => {
-    const clean = await run(program, NO_CRASH);
+  const property = fc.asyncProperty(cases, async each => {
+    const clean = await run(each, NO_CRASH);
     expect(clean.errors).toEqual([]);
     expect(clean.acceptedEnds.every(count => count === 1)).toBe(true);
-    await expectSame(program, clean, crashEverywhere());
+    await expectSame(each, clean, crashEverywhere());
+    await expectSame(each, clean, crashSometimes(each.seed, 0.2));
   });
   await fc.assert(property, { numRuns: PROGRAMS, seed: SEED });
 });
 
 test(`small ones come to the same after any single crash (seed ${SEED})`, { timeout: TIMEOUT_MS }, async () => {
-  const property = fc.asyncProperty(programs, async program => {
-    const clean = await run(program, NO_CRASH);
+  const property = fc.asyncProperty(cases, async each => {
+    const clean = await run(each, NO_CRASH);
     fc.pre(clean.commits <= 25);
     for (let index = 0; index < clean.commits; index++) {
-      for (const side of ['before', 'after'] as const) await expectSame(program, clean, crashAt(index, side));
+      for (const side of ['before', 'after'] as const) await expectSame(each, clean, crashAt(index, side));
     }
   });
-  await fc.assert(property, { numRuns: Math.ceil(PROGRAMS / 15), seed: SEED });
+  await fc.assert(property, { numRuns: Math.ceil(PROGRAMS / 6), seed: SEED, examples: [[WITH_LATE_EVENT]] });
 });
 
 test('every commit point that the engine lists was crashed at, before and after', () => {

@@ -182,6 +182,22 @@ test('a batch that fails as a whole is run again, later each time', async () => 
   expect(engine.getEntity('@counter@a')?.stateJson).toBe('11');
 });
 
+test('an entity that is purged while a batch runs stays purged', async () => {
+  const { engine, worker } = createHarness(app => registerCounter(app));
+  engine.signalEntity('@counter@a', 'add', '41');
+  await engine.idle();
+  const { invoke } = worker;
+  Object.assign(worker, {
+    invoke: (...args: Parameters<typeof invoke>) => {
+      engine.purge('@counter@a');
+      return invoke(...args);
+    },
+  });
+  engine.signalEntity('@counter@a', 'add', '1');
+  await engine.idle();
+  expect(engine.getEntity('@counter@a')).toBeUndefined();
+});
+
 test('a status request shows an entity as an orchestration that runs for ever', async () => {
   const { engine } = createHarness(app => registerCounter(app));
   expect(engine.getInstance('@counter@a')).toBeUndefined();

@@ -1,5 +1,8 @@
+import type { OrchestrationContext } from 'durable-functions';
 import { describe, expect, test } from 'vitest';
 import { createHarness } from '../../helpers/engine-harness.ts';
+
+type Durable = OrchestrationContext['df'];
 
 describe('replays', () => {
   test('show isReplaying before the newest result, and live after it', async () => {
@@ -104,6 +107,36 @@ describe('endings', () => {
       runtimeStatus: 'Failed',
       output: `Orchestrator function '${name}' failed: ${text}`,
     });
+  });
+
+  test.each([
+    ['a timer for no instant', (durable: Durable) => durable.createTimer(new Date(Number.NaN))],
+    [
+      'a retry for no instant',
+      (durable: Durable) =>
+        durable.callActivityWithRetry('fails', {
+          firstRetryIntervalInMilliseconds: 1,
+          maxNumberOfAttempts: 2,
+          maxRetryIntervalInMilliseconds: -1e18,
+        } as never),
+    ],
+  ])('fail alone, and not the engine with them, on %s', async (_, ask) => {
+    const { run, status } = createHarness(app => {
+      app.activity('fails', {
+        handler: () => {
+          throw new Error('boom');
+        },
+      });
+      app.orchestration('odd', function* ({ df: durable }) {
+        return yield ask(durable);
+      });
+      // biome-ignore lint/correctness/useYield: orchestrators are generators, also those that wait for nothing.
+      app.orchestration('sound', function* () {
+        return 'fine';
+      });
+    });
+    expect(status(await run('odd')).runtimeStatus).toBe('Failed');
+    expect(status(await run('sound')).output).toBe('fine');
   });
 
   test('wait for tasks that are still open', async () => {

@@ -39,8 +39,9 @@ const timedOut: InvocationOutcome = { kind: 'timedOut', message: 'Timeout value 
 
 describe('what is lost with its worker is delivered again', () => {
   test.each(['steps', 'step'])('%s', async name => {
-    const { run, status, runs, trace } = createTroubled({ [name]: [lost, lost] });
+    const { run, pass, status, runs, trace } = createTroubled({ [name]: [lost, lost] });
     const id = await run('steps');
+    await pass(1_000);
     expect(status(id)).toMatchObject({ runtimeStatus: 'Completed', output: 'one' });
     expect(runs).toEqual(['one']);
     expect(trace(id)).toEqual(['12', '0', '4#0', '13', '12', '5→0', '1#1', '13']);
@@ -54,6 +55,47 @@ describe('what is lost with its worker is delivered again', () => {
   });
 });
 
+describe('what ends its process again and again', () => {
+  test('waits longer each time, so that others can run', async () => {
+    const { run, pass, status, runs } = createTroubled({ step: [lost, lost, lost, lost] });
+    const id = await run('steps');
+    await pass(6_999);
+    expect(runs).toEqual([]);
+    await pass(1);
+    expect(status(id).output).toBe('one');
+  });
+
+  test('is given up when nobody waits for it any more', async () => {
+    const { engine, run, pass, store, runs } = createTroubled({ step: [lost, lost] });
+    const id = await run('steps');
+    engine.terminate(id, 'enough');
+    await engine.idle();
+    expect(store.readActivities(0, 9)).toHaveLength(1);
+    await pass(1_000);
+    expect(store.readActivities(0, 9)).toEqual([]);
+    expect(runs).toEqual([]);
+  });
+
+  test('can be terminated when it is the orchestrator', async () => {
+    const { engine, status } = createTroubled({ steps: [lost, timedOut, lost, lost] });
+    const { instanceId } = engine.startInstance({ name: 'steps', inputJson: 'null' });
+    await engine.idle();
+    expect(status(instanceId).runtimeStatus).toBe('Pending');
+    engine.terminate(instanceId, 'enough');
+    await engine.idle();
+    expect(status(instanceId)).toMatchObject({ runtimeStatus: 'Terminated', output: 'enough' });
+  });
+
+  test('can be purged when it is the orchestrator', async () => {
+    const { engine, worker, pass } = createTroubled({ steps: [lost, timedOut, lost, lost] });
+    const { instanceId } = engine.startInstance({ name: 'steps', inputJson: 'null' });
+    await engine.idle();
+    engine.purge(instanceId);
+    await pass(600_000);
+    expect(worker.invocationCount()).toBe(0);
+  });
+});
+
 describe('what runs too long', () => {
   test('is a failure of an activity', async () => {
     const { run, status, errors } = createTroubled({ step: [timedOut] });
@@ -62,9 +104,11 @@ describe('what runs too long', () => {
   });
 
   test('is asked again of an orchestrator', async () => {
-    const { run, status, errors } = createTroubled({ steps: [timedOut] });
-    expect(status(await run('steps')).output).toBe('one');
-    expect(errors).toEqual(['steps: Timeout value of 1 s exceeded; it is delivered again']);
+    const { run, pass, status, errors } = createTroubled({ steps: [timedOut] });
+    const id = await run('steps');
+    await pass(1_000);
+    expect(status(id).output).toBe('one');
+    expect(errors).toEqual([`steps: ${id}: Timeout value of 1 s exceeded; it is delivered again`]);
   });
 });
 

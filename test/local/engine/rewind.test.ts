@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { df } from '../../helpers/durable-app.ts';
-import { createHarness } from '../../helpers/engine-harness.ts';
+import { createHarness, temporaryStateFile } from '../../helpers/engine-harness.ts';
 
 /** Activities: `steady` counts its runs, `shaky` fails as often as it is told. */
 function registerSteps(app: typeof df.app, state: { failures: number; readonly runs: string[] }): void {
@@ -54,6 +54,86 @@ test('failed children are rewound with their parent', async () => {
   expect(status('child')).toMatchObject({ runtimeStatus: 'Completed', output: ['one', 'two'] });
   expect(status(id)).toMatchObject({ runtimeStatus: 'Completed', output: ['zero', ['one', 'two']] });
   expect(state.runs).toEqual(['zero', 'one', 'two', 'two']);
+});
+
+describe('what was under way at the failure is taken up again', () => {
+  /** A harness in which `strict` brings an instance down in the midst of other work, by a call that the app lacks. */
+  function createBroken(isMended: { value: boolean }) {
+    return createHarness(app => {
+      app.activity('slow', { handler: () => 'slow' });
+      app.orchestration('broken', function* ({ df: durable }) {
+        const timer = durable.createTimer(new Date(durable.currentUtcDateTime.getTime() + 60_000));
+        const slow = durable.callActivity('slow');
+        const child = durable.callSubOrchestrator('waiter', null, 'child');
+        const go = durable.waitForExternalEvent('go');
+        yield durable.Task.any([timer, slow, child, go]);
+        if (!isMended.value) throw new Error('not mended');
+        yield timer;
+        return [yield slow, yield child];
+      });
+      app.orchestration('waiter', function* ({ df: durable }) {
+        return yield durable.waitForExternalEvent('go');
+      });
+    });
+  }
+
+  test('timers, activities and children', async () => {
+    const isMended = { value: false };
+    const { engine, run, pass, status } = createBroken(isMended);
+    const id = await run('broken');
+    // It has thrown, but does not end while a timer and a child are open.
+    expect(status(id).runtimeStatus).toBe('Running');
+    engine.raiseEvent('child', 'go', '"child"');
+    await engine.idle();
+    await pass(60_000);
+    expect(status(id).runtimeStatus).toBe('Failed');
+    isMended.value = true;
+    expect(engine.rewind(id, 'mended')).toBe('accepted');
+    await engine.idle();
+    expect(status(id)).toMatchObject({ runtimeStatus: 'Completed', output: ['slow', 'child'] });
+  });
+
+  test('after a failure that left a timer open, the timer fires at its instant', async () => {
+    const isRegistered = { value: false };
+    const register = (app: typeof df.app) => {
+      app.orchestration('lacking', function* ({ df: durable }) {
+        const timer = durable.createTimer(new Date(durable.currentUtcDateTime.getTime() + 60_000));
+        const go = durable.waitForExternalEvent('go');
+        const winner = yield durable.Task.any([timer, go]);
+        if (winner === go) yield durable.callActivity('missing');
+        yield timer;
+        return 'fired';
+      });
+      if (isRegistered.value) app.activity('missing', { handler: () => 'here' });
+    };
+    const path = temporaryStateFile();
+    const first = createHarness(register, { path });
+    await first.run('lacking', null, 'one');
+    first.engine.raiseEvent('one', 'go', 'null');
+    await first.engine.idle();
+    expect(first.status('one').runtimeStatus).toBe('Failed');
+    first.close();
+    isRegistered.value = true;
+    const second = createHarness(register, { path, clock: first.clock });
+    expect(second.engine.rewind('one', 'now it is registered')).toBe('accepted');
+    await second.pass(60_000);
+    expect(second.status('one')).toMatchObject({ runtimeStatus: 'Completed', output: 'fired' });
+  });
+
+  test('a failed child that is gone is started anew; one that was rewound by itself answers', async () => {
+    for (const prepare of ['purge', 'rewind'] as const) {
+      const state = { failures: 1, runs: [] as string[] };
+      const { engine, run, status } = createHarness(app => registerSteps(app, state));
+      const id = await run('parent');
+      if (prepare === 'purge') engine.purge('child');
+      else engine.rewind('child', 'alone');
+      await engine.idle();
+      engine.rewind(id, 'the parent');
+      await engine.idle();
+      expect(status(id)).toMatchObject({ runtimeStatus: 'Completed', output: ['zero', ['one', 'two']] });
+      expect(state.runs.filter(name => name === 'zero')).toHaveLength(1);
+    }
+  });
 });
 
 test('only what has failed can be rewound', async () => {

@@ -202,7 +202,7 @@ describeTrap('so it is when several retried calls raced the timer together', {
   drive: run => run.pass(5_000),
 });
 
-describeTrap('so it is when the retry begins in the very episode that ends the race', {
+describeTrap('where the retry begins in the very episode that ends the race, the next call gets the retry’s result', {
   codes: ['cancelled-timer'],
   says: /id 3 is activity 'next' for the host, and for the orchestrator a timer of activity 'do',.*a timer was cancelled/,
   register(app, gates) {
@@ -223,10 +223,10 @@ describeTrap('so it is when the retry begins in the very episode that ends the r
     await run.end('A', 'A at last');
     await run.pass(0);
   },
-  outcome: {},
+  outcome: { runtimeStatus: 'Completed', output: null },
 });
 
-describeTrap('so it is when the retries are left over from before the race', {
+describeTrap('retries left over from before a race with a cancelled timer fail the instance, too', {
   ...cancelled,
   register(app, gates) {
     app.activity('do', { handler: gates.handler });

@@ -16,7 +16,7 @@ function answers(...responses: { status: number; headers?: Record<string, string
 describeTrap('a polled HTTP call beside a retried one fails the instance', {
   codes: ['http-polling'],
   says: /id 3 is a timer of activity 'do' for the host, and for the orchestrator the HTTP call of https:\/\/job\.example\/,/,
-  options: { fetch: answers({ status: 202, headers: { Location: 'https://job.example/1' } }) },
+  options: () => ({ fetch: answers({ status: 202, headers: { Location: 'https://job.example/1' } }) }),
   register(app, gates) {
     app.activity('do', { handler: gates.handler });
     app.orchestration('trap', function* ({ df: durable }) {
@@ -35,10 +35,53 @@ describeTrap('a polled HTTP call beside a retried one fails the instance', {
   check: ({ harness }) => expect(harness.errors.join('\n')).toContain("reading 'statusCode'"),
 });
 
+describeTrap('cancelling a timer that raced a polled HTTP call fails the instance at its next call', {
+  codes: ['cancelled-timer'],
+  says: /a timer was cancelled that raced something while retries, polls/,
+  options: () => ({ fetch: answers({ status: 202, headers: { Location: 'https://job.example/1' } }, { status: 200 }) }),
+  register(app) {
+    app.activity('next', { handler: () => 'next' });
+    app.orchestration('trap', function* ({ df: durable }) {
+      const timer = durable.createTimer(new Date(durable.currentUtcDateTime.getTime() + 3_600_000));
+      yield durable.Task.any([durable.callHttp({ method: 'GET', url: 'https://job.example/' }), timer]);
+      timer.cancel();
+      return yield durable.callActivity('next');
+    });
+  },
+  drive: run => run.pass(60_000),
+  outcome: { runtimeStatus: 'Failed', output: expect.stringContaining('Non-Deterministic workflow detected') },
+});
+
+describeTrap('an HTTP call made after a failed Task.all, while a sibling retries, is no fault of polling', {
+  codes: ['went-on-early'],
+  says: /id 2 is a timer of activity 'do' for the host, and for the orchestrator the HTTP call of https:\/\/job\.example\/,/,
+  options: () => ({ fetch: answers({ status: 200 }) }),
+  register(app, gates) {
+    app.activity('do', { handler: gates.handler });
+    app.orchestration('trap', function* ({ df: durable }) {
+      try {
+        yield durable.Task.all([durable.callActivity('do', 'A'), durable.callActivityWithRetry('do', retry(2), 'B')]);
+      } catch {
+        yield durable.callHttp({ method: 'GET', url: 'https://job.example/' });
+      }
+    });
+  },
+  async drive(run) {
+    await run.end('A', new Error('A fails'));
+    await run.seen('6→0');
+    await run.end('B', new Error('B fails once'));
+    await run.seen('10#2');
+    run.harness.clock.advanceBy(1_000);
+    // The call is handed the timer's result, which is none, and the library cannot read a status of it.
+    await run.pass(0);
+  },
+  outcome: { runtimeStatus: 'Failed', output: expect.stringContaining('Non-Deterministic workflow detected') },
+});
+
 describeTrap('an HTTP answer 202 without Location gives the next call the id of the host’s wait', {
   codes: ['http-without-location'],
   says: /the HTTP call of https:\/\/job\.example\/ was answered by 202 without an absolute Location/,
-  options: { fetch: answers({ status: 202 }) },
+  options: () => ({ fetch: answers({ status: 202 }) }),
   register(app) {
     app.activity('next', { handler: () => 'next' });
     app.orchestration('trap', function* ({ df: durable }) {

@@ -124,8 +124,12 @@ function describeRewinds(openStore: () => Store): void {
     }
     const running = { runtimeStatus: 'Running', lastUpdatedAtMs: 9 } as const;
     store.rewind([
-      { instance: { ...child.instance, ...running }, history: [raised('a')], wake: raised('wake') },
-      { instance: { ...one.instance, ...running }, history: [raised('a'), raised('b')] },
+      {
+        instance: { ...child.instance, ...running },
+        history: [raised('a')],
+        deliveries: [{ kind: 'message', to: child.instance, event: raised('wake') }],
+      },
+      { instance: { ...one.instance, ...running }, history: [raised('a'), raised('b')], deliveries: [] },
     ]);
     expect(store.getInstance('one')).toEqual({ ...one.instance, ...running });
     expect(store.getInstance('child')).toEqual({ ...child.instance, ...running });

@@ -234,11 +234,17 @@ function describeWrites(openStore: OpenStore): void {
       'rewind',
       store =>
         store.rewind([
-          { instance: newInstance('one').instance, history: [] },
-          { instance: one.instance, history: [unwritable()] },
+          { instance: newInstance('one').instance, history: [], deliveries: [] },
+          { instance: one.instance, history: [unwritable()], deliveries: [] },
         ]),
     ],
-    ['rewind, in what wakes', store => store.rewind([{ instance: one.instance, history: [], wake: unwritable() }])],
+    [
+      'rewind, in what it delivers',
+      store => {
+        const bad = { kind: 'message', to: one.instance, event: unwritable() } as const;
+        store.rewind([{ instance: one.instance, history: [], deliveries: [bad] }]);
+      },
+    ],
     ['completeActivity', store => store.readActivities(0, 1).map(task => store.completeActivity(task, unwritable()))],
   ])('%s writes nothing when it fails halfway', (_, write) => {
     const store = openStore();

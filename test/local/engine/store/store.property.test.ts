@@ -132,7 +132,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       rewound.map(([{ instance }, history, isWoken]) => ({
         instance,
         history,
-        ...(isWoken && { wake: raised('wake') }),
+        deliveries: isWoken ? [{ kind: 'message', to: instance, event: raised('wake') }] : [],
       })),
     ),
   ),
