@@ -86,31 +86,66 @@ function createPostponed() {
   };
 }
 
+/** Activities in the order in which they were called, at most so many at a time; those whose worker died come again. */
+function createActivityLane(
+  store: EngineServices['store'],
+  maxBusy: number,
+  run: (task: ActivityTask, key: string) => Promise<boolean>,
+) {
+  /** By the key under which they are postponed. */
+  const broken = new Map<string, ActivityTask>();
+  let busyCount = 0;
+  // Activities are stored until they end. Those up to this one have been started by this dispatcher.
+  let lastSeq = 0;
+  async function runOne(task: ActivityTask): Promise<void> {
+    const key = `activity ${task.seq}`;
+    lastSeq = Math.max(lastSeq, task.seq);
+    broken.delete(key);
+    busyCount += 1;
+    try {
+      if (!(await run(task, key))) broken.set(key, task);
+    } finally {
+      busyCount -= 1;
+    }
+  }
+  return {
+    isBroken: (key: string) => broken.has(key),
+    busyCount: () => busyCount,
+    start(isWaiting: (key: string) => boolean): Promise<void>[] {
+      const freeCount = maxBusy - busyCount;
+      if (freeCount <= 0) return [];
+      const again = [...broken].filter(([key]) => !isWaiting(key)).map(([, task]) => task);
+      const tasks = again.slice(0, freeCount);
+      if (tasks.length < freeCount) tasks.push(...store.readActivities(lastSeq, freeCount - tasks.length));
+      return tasks.map(runOne);
+    },
+  };
+}
+
 /** Makes a dispatcher; what the store holds unfinished is due at once. */
 export function createDispatcher(services: EngineServices, limits: EngineLimits): Dispatcher {
   const { store, clock } = services;
   const cache = createHistoryCache(store);
   const postponed = createPostponed();
-  const episodes = createLane(limits.maxConcurrentOrchestratorFunctions, async instanceId =>
-    conclude(instanceId, await runEpisode(services, cache, instanceId, postponed.has(instanceId))),
-  );
-  const batches = createLane(limits.maxConcurrentEntityFunctions, async entityId => {
-    conclude(entityId, await runBatch(services, entityId));
-    if (postponed.isWaiting(entityId)) batches.remove(entityId);
+  const episodes = createLane(limits.maxConcurrentOrchestratorFunctions, async instanceId => {
+    conclude(instanceId, await runEpisode(services, cache, instanceId, postponed.has(instanceId)));
   });
-  /** Activities whose worker died, by the key under which they are postponed. */
-  const brokenActivities = new Map<string, ActivityTask>();
-  let activityCount = 0;
-  // Activities are stored until they end. Those up to this one have been started by this dispatcher.
-  let lastActivitySeq = 0;
+  const batches = createLane(limits.maxConcurrentEntityFunctions, async entityId => {
+    if (!conclude(entityId, await runBatch(services, entityId))) batches.remove(entityId);
+  });
+  const activities = createActivityLane(store, limits.maxConcurrentActivityFunctions, async (task, key) =>
+    conclude(key, await runActivity(services, task, postponed.has(key))),
+  );
 
-  function conclude(id: string, end: WorkEnd): void {
+  /** Returns whether the work has come to its end. */
+  function conclude(id: string, end: WorkEnd): boolean {
     if ('brokenBy' in end) {
       postponed.add(id, clock.nowMs(), end.brokenBy === 'lost');
-      return;
+      return false;
     }
     postponed.forget(id);
     for (const wokenId of end.woken) wake(wokenId);
+    return true;
   }
 
   // An entity's failed batch is not tried before its time; an orchestration is, because the message may be to terminate it.
@@ -119,42 +154,19 @@ export function createDispatcher(services: EngineServices, limits: EngineLimits)
     else if (!postponed.isWaiting(id)) batches.add(id);
   }
 
-  async function runOneActivity(task: ActivityTask): Promise<void> {
-    const key = `activity ${task.seq}`;
-    lastActivitySeq = Math.max(lastActivitySeq, task.seq);
-    activityCount += 1;
-    try {
-      brokenActivities.delete(key);
-      const end = await runActivity(services, task, postponed.has(key));
-      conclude(key, end);
-      if ('brokenBy' in end) brokenActivities.set(key, task);
-    } finally {
-      activityCount -= 1;
-    }
-  }
-
-  function startActivities(): Promise<void>[] {
-    const freeCount = limits.maxConcurrentActivityFunctions - activityCount;
-    if (freeCount <= 0) return [];
-    const again = [...brokenActivities].filter(([key]) => !postponed.isWaiting(key)).map(([, task]) => task);
-    const tasks = again.slice(0, freeCount);
-    if (tasks.length < freeCount) tasks.push(...store.readActivities(lastActivitySeq, freeCount - tasks.length));
-    return tasks.map(runOneActivity);
-  }
-
   for (const id of store.instancesWithMessages()) wake(id);
   return {
     wake,
     dispatch() {
       const nowMs = clock.nowMs();
       for (const id of store.deliverDue(nowMs)) wake(id);
-      for (const id of postponed.takeDue(nowMs)) if (!brokenActivities.has(id)) wake(id);
-      return [...episodes.start(), ...batches.start(), ...startActivities()];
+      for (const id of postponed.takeDue(nowMs)) if (!activities.isBroken(id)) wake(id);
+      return [...episodes.start(), ...batches.start(), ...activities.start(postponed.isWaiting)];
     },
     nextDueAtMs() {
       const atMs = Math.min(store.nextDueAtMs() ?? Number.POSITIVE_INFINITY, postponed.nextAtMs());
       return Number.isFinite(atMs) ? atMs : undefined;
     },
-    isBusy: () => episodes.busyCount() + batches.busyCount() + activityCount > 0,
+    isBusy: () => episodes.busyCount() + batches.busyCount() + activities.busyCount() > 0,
   };
 }

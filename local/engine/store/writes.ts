@@ -117,14 +117,8 @@ function createPost(tables: Tables) {
   };
 }
 
-/**
- * The writes of a store, by the rules of its interface.
- *
- * @param makeWrite - each write is made by it
- */
-export function createWrites(tables: Tables, makeWrite: MakeWrite): Pick<Store, CommitPoint> {
-  const post = createPost(tables);
-
+/** The writes that are made of several steps. */
+function createCommits(tables: Tables, post: ReturnType<typeof createPost>) {
   function commitEpisode(episode: EpisodeCommit): readonly string[] | undefined {
     const { instance, pastEventCount, appended } = episode;
     const { instanceId } = instance;
@@ -164,18 +158,29 @@ export function createWrites(tables: Tables, makeWrite: MakeWrite): Pick<Store, 
     return post.dispatch(rewound.flatMap(({ deliveries }) => deliveries));
   }
 
+  return { commitEpisode, commitBatch, purge, rewind };
+}
+
+/**
+ * The writes of a store, by the rules of its interface.
+ *
+ * @param makeWrite - each write is made by it
+ */
+export function createWrites(tables: Tables, makeWrite: MakeWrite): Pick<Store, CommitPoint> {
+  const post = createPost(tables);
+  const commits = createCommits(tables, post);
   const deliverDue = makeWrite((nowMs: number) => post.deliverAll(tables.takeDue(nowMs)));
   return {
     setMeta: makeWrite(tables.setMeta),
     createInstance: makeWrite(post.create),
-    purgeInstance: makeWrite(purge),
+    purgeInstance: makeWrite(commits.purge),
     sendMessage: makeWrite(post.send),
     dropMessages: makeWrite(
       (instanceId: string, throughSeq: number) => void tables.dropMessages(instanceId, throughSeq),
     ),
-    commitEpisode: makeWrite(commitEpisode),
-    commitBatch: makeWrite(commitBatch),
-    rewind: makeWrite(rewind),
+    commitEpisode: makeWrite(commits.commitEpisode),
+    commitBatch: makeWrite(commits.commitBatch),
+    rewind: makeWrite(commits.rewind),
     completeActivity: makeWrite(
       (task: ActivityTask, event: HistoryEvent, dueAtMs?: number) =>
         tables.removeActivity(task.seq) && post.send(addressOf(task), event, dueAtMs),
