@@ -1,7 +1,7 @@
 // Measures parts of the project.
 // usage: npm run bench -- NAME [--quick]
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchHost, formatHostBench } from './host.ts';
 import { readMachine } from './machine.ts';
@@ -39,5 +39,5 @@ if (!quick) {
   await mkdir(RESULTS, { recursive: true });
   const file = join(RESULTS, `${name}.json`);
   await writeFile(file, `${JSON.stringify({ name, takenAt, machine, ...figures }, null, 2)}\n`);
-  console.log(`\nwritten: ${file}`);
+  console.log(`\nwritten: ${relative('', file)}`);
 }

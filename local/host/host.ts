@@ -132,7 +132,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   });
   const functionRoutes = trackInFlight(createFunctionRoutes({ worker, routePrefix, log }));
   const durableApi = trackInFlight(createDurableApi({ engine, hubName, clock, closing: shutdown.closing }));
-  const timers = startTimers({ worker, store, clock, log }, environment);
+  const timers = startTimers({ worker, store, clock, log, closing: shutdown.breakingOff }, environment);
   // The durable API outlives the functions, because functions in flight may still call it.
   startup.defer(() => shutdown.run([functionRoutes.drain, timers.stop, engine.stop], [durableApi.drain]));
   engine.start();

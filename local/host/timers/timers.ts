@@ -15,6 +15,8 @@ export interface TimerServices {
   readonly store: Pick<Store, 'getMeta' | 'setMeta'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Aborted when the host breaks work off. */
+  readonly closing: AbortSignal;
 }
 
 interface Timer {
@@ -63,7 +65,7 @@ function readTimer({ name, bindings }: FunctionInfo, environment: Environment): 
  * @returns ends it, after the run in flight
  */
 function runTimer({ name, schedule, runOnStartup, isMonitored }: Timer, services: TimerServices): () => Promise<void> {
-  const { worker, store, clock, log } = services;
+  const { store, clock, log } = services;
   const startedAtMs = clock.nowMs();
   const stored = isMonitored ? readStatus(store, name, schedule) : undefined;
   let status = stored ?? newStatus(schedule, startedAtMs);
@@ -85,7 +87,7 @@ function runTimer({ name, schedule, runOnStartup, isMonitored }: Timer, services
     const earliestMs = reason === 'due' ? status.nextMs : 0;
     const lastMs = Math.max(clock.nowMs(), earliestMs);
     const trigger = timerTrigger(schedule, isMonitored ? status : undefined, reason === 'pastDue');
-    const outcome = await deliver({ worker, log }, name, trigger);
+    const outcome = await deliver(services, name, trigger);
     // The host closes before the run has ended: it stays due, and the next host makes up for it.
     if (!outcome) return;
     if (outcome.kind === 'timedOut') log('error', name, outcome.message);

@@ -19,6 +19,7 @@ const timer = (binding: object, name = 'tick'): FunctionInfo => ({
 /** Hosts that follow each other on one store, with a worker whose runs the test ends. */
 function createBench(startMs = NOON_MS) {
   const clock = createManualClock(startMs);
+  const closing = new AbortController();
   const { log, lines } = collectLog();
   const meta = new Map<string, string>();
   const store = {
@@ -46,7 +47,7 @@ function createBench(startMs = NOON_MS) {
     meta,
     runs,
     start: (functions: readonly FunctionInfo[], environment: Record<string, string> = {}) =>
-      startTimers({ worker: { functions, invoke }, store, clock, log }, environment),
+      startTimers({ worker: { functions, invoke }, store, clock, log, closing: closing.signal }, environment),
     /** Goes on, and ends each run as it begins. */
     async live(lengthMs: number): Promise<void> {
       const untilMs = clock.nowMs() + lengthMs;
