@@ -1,6 +1,6 @@
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { LatencyProfile } from './host.ts';
+import { LATENCY_PROFILES, type Latency } from '../engine/latency.ts';
 import { type Inspect, parseInspect } from './worker/inspect.ts';
 
 /** What the host's command was asked for. */
@@ -9,7 +9,7 @@ export interface HostArguments {
   readonly stateFile: string;
   readonly port: number;
   readonly strict: boolean;
-  readonly latency?: { readonly profile: LatencyProfile; readonly seed: number };
+  readonly latency?: Latency;
   readonly inspect?: Inspect;
 }
 
@@ -44,7 +44,7 @@ Ctrl-C ends the host within 5 seconds, a second one at once; what was under way 
 const DEFAULT_PORT = '7071';
 const DEFAULT_SEED = 1;
 const MAX_SEED = 2_147_483_647;
-const LATENCY = /^azure-storage(?::(\d+))?$/;
+const LATENCY = /^([^:]+)(?::(\d+))?$/;
 const INSPECT_FLAGS = ['--inspect', '--inspect-brk'] as const;
 
 function parsePort(text: string): number {
@@ -52,14 +52,16 @@ function parsePort(text: string): number {
   return Number(text);
 }
 
-function parseLatency(text: string): HostArguments['latency'] {
-  const [match, seedText] = LATENCY.exec(text) ?? [];
+function parseLatency(text: string): Latency {
+  const [, name, seedText] = LATENCY.exec(text) ?? [];
+  const profile = LATENCY_PROFILES.find(known => known === name);
   const seed = Number(seedText ?? DEFAULT_SEED);
-  if (match === undefined || seed > MAX_SEED) {
-    const allowed = `azure-storage or azure-storage:SEED, a whole number from 0 to ${MAX_SEED}`;
+  if (profile === undefined || seed > MAX_SEED) {
+    const forms = LATENCY_PROFILES.map(known => `${known} or ${known}:SEED`).join(', ');
+    const allowed = `${forms}, a whole number from 0 to ${MAX_SEED}`;
     throw new Error(`--latency-profile is "${text}"; allowed: ${allowed}`);
   }
-  return { profile: 'azure-storage', seed };
+  return { profile, seed };
 }
 
 function parseInspectFlags(values: {

@@ -1,15 +1,16 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Engine } from '../engine/api.ts';
 import { type Clock, systemClock } from '../engine/clock.ts';
 import { createEngine, type EngineOptions } from '../engine/engine.ts';
+import type { Latency } from '../engine/latency.ts';
 import type { FunctionInfo } from '../engine/protocol/worker.ts';
 import { openSqliteStore } from '../engine/store/sqlite-store.ts';
 import type { Store } from '../engine/store/store.ts';
 import { createDurableApi } from './durable/durable-api.ts';
 import { durableClientPayload } from './durable/durable-client.ts';
-import { createFunctionRoutes } from './http/function-routes.ts';
+import { createFunctionRoutes, describeRoutes } from './http/function-routes.ts';
 import { openHttpServer } from './http/http-server.ts';
 import { trackInFlight } from './http/in-flight.ts';
 import type { Log } from './log.ts';
@@ -35,7 +36,7 @@ export interface HostOptions {
   /** Makes what diverges between the library and the engine an error instead of a warning. Default false. */
   readonly strict?: boolean;
   /** Imitates the waits of a storage provider, from a seed. Default: none. */
-  readonly latency?: { readonly profile: LatencyProfile; readonly seed: number };
+  readonly latency?: Latency;
   /** Opens the worker processes to debuggers. */
   readonly inspect?: Inspect;
   /** Default: the machine's clock. */
@@ -47,9 +48,6 @@ export interface HostOptions {
 
 /** What the engine works with. */
 export type EngineParts = Pick<EngineOptions, 'store' | 'worker' | 'clock'>;
-
-/** Whose waits can be imitated. */
-export type LatencyProfile = 'azure-storage';
 
 /** A host that serves. */
 export interface Host {
@@ -78,6 +76,19 @@ async function openStore(stateFile: string, hubName: string): Promise<Store> {
   return store;
 }
 
+/** Refuses a file in the place of the app's folder. What does not exist is told by what is read from it. */
+async function refuseFile(appFolder: string): Promise<void> {
+  const stats = await stat(appFolder).catch(() => undefined);
+  if (stats && !stats.isDirectory()) throw new Error(`The app ${appFolder} is no folder`);
+}
+
+/** Says how this host differs from one without options. */
+function tellOptions({ strict, latency, log }: Pick<HostOptions, 'strict' | 'latency' | 'log'>): void {
+  if (strict)
+    log('information', 'host', 'strict: what diverges between the durable library and the engine is an error');
+  if (latency) log('information', 'host', `waits of ${latency.profile} are imitated, with the seed ${latency.seed}`);
+}
+
 function warnOfFunctions(functions: readonly FunctionInfo[], appFolder: string, log: Log): void {
   for (const { name, message } of bindingsNotOffered(functions)) log('warning', name, message);
   if (functions.length === 0) log('warning', 'host', `${appFolder} registers no function`);
@@ -95,11 +106,13 @@ function warnOfFunctions(functions: readonly FunctionInfo[], appFolder: string, 
 export async function startHost(options: HostOptions): Promise<Host> {
   const { log, clock = systemClock, strict = false, latency, inspect, decorate = parts => parts } = options;
   const appFolder = resolve(options.appFolder);
+  await refuseFile(appFolder);
   const environment = { ...(await readLocalSettings(appFolder)), ...process.env };
   const settings = await readHostJson(appFolder, environment, availableParallelism());
   const { hubName, routePrefix, functionTimeoutMs, localRpcEndpointEnabled: hasRpcEndpoint } = settings;
   const processCount = readProcessCount(environment);
   for (const { level, message } of settings.notices) log(level, 'host', message);
+  tellOptions(options);
 
   await using startup = new AsyncDisposableStack();
   const server = await openHttpServer({ port: options.port, log });
@@ -137,9 +150,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
   startup.defer(() => shutdown.run([functionRoutes.drain, timers.stop, engine.stop], [durableApi.drain]));
   engine.start();
   server.serve([durableApi.handler, functionRoutes.handler]);
+  const url = `http://localhost:${port}`;
+  for (const { name, message } of describeRoutes(worker.functions, routePrefix, url)) log('information', name, message);
   const resources = startup.move();
   return {
-    url: `http://localhost:${port}`,
+    url,
     port,
     functions: worker.functions,
     engine,

@@ -71,8 +71,13 @@ export function createLineLog(options: {
   };
 }
 
+/** A message and its stack as one text; most stacks begin with the message. */
+export function traceText({ message, stack }: { readonly message: string; readonly stack: string }): string {
+  return stack.includes(message) ? stack : `${message}\n${stack}`;
+}
+
 /** An error's message and stack as one text, whatever was thrown. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.stack?.includes(error.message) ? error.stack : `${error.message}\n${error.stack ?? ''}`;
+  return traceText({ message: error.message, stack: error.stack ?? '' });
 }

@@ -2,19 +2,14 @@
 import { HELP, type HostArguments, readArguments, USAGE } from './arguments.ts';
 import { startHost } from './host.ts';
 import { createLineLog, describeError, type LogLevel, parseWorkerLogLevel } from './log.ts';
+import { describeStartFailure } from './start-failure.ts';
+
+/** When a host that has been asked to end is ended. Its own parts take less; this is for one that hangs. */
+const LAST_RESORT_MS = 5_000;
 
 function fail(exitCode: 1 | 2, line: string): never {
   console.error(line);
   process.exit(exitCode);
-}
-
-function startFailure(error: unknown, port: number, minLevel: LogLevel): string {
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `Port ${port} is taken: another program listens there. Choose another one by --port.`;
-  }
-  const cause = error instanceof Error ? error.cause : undefined;
-  if (minLevel === 'debug') return describeError(cause ?? error);
-  return `The host could not start: ${error instanceof Error ? error.message : error}`;
 }
 
 let given: HostArguments | 'help';
@@ -31,13 +26,14 @@ if (given === 'help') {
 }
 const { appFolder, stateFile, port } = given;
 const log = createLineLog({ minLevel, write: line => process.stderr.write(line) });
-const host = await startHost({ ...given, log }).catch(error => fail(1, startFailure(error, port, minLevel)));
+const host = await startHost({ ...given, log }).catch(error => fail(1, describeStartFailure(error, port, minLevel)));
 
 let isStopping = false;
 async function stop(signal: NodeJS.Signals): Promise<void> {
   if (isStopping) process.exit(1);
   isStopping = true;
   log('information', 'host', `${signal}: the host ends within 5 s; a second signal ends it at once`);
+  setTimeout(() => fail(1, 'The host has not ended within 5 s, and is ended now.'), LAST_RESORT_MS).unref();
   await host.close().catch(error => fail(1, describeError(error)));
   process.exit(0);
 }

@@ -23,9 +23,10 @@ const FINISHED: ReadonlySet<RuntimeStatus> = new Set<RuntimeStatus>(['Completed'
 
 const CONTROL_STATUS = { accepted: 202, not_found: 404, finished: 410 } as const;
 
-function controlReply(result: ControlResult, operation: string, instanceId: string): HttpReply {
+function controlReply(engine: Engine, result: ControlResult, operation: string, instanceId: string): HttpReply {
   if (result !== 'wrong_state') return { status: CONTROL_STATUS[result] };
-  return failure(500, `Cannot ${operation} instance '${instanceId}' in the state that it is in.`);
+  const state = engine.getInstance(instanceId)?.runtimeStatus;
+  return failure(500, `Cannot ${operation} instance '${instanceId}' in the state '${state}'.`);
 }
 
 function startedReply({ hubName }: DurableApiServices, call: HttpCall, instanceId: string): HttpReply {
@@ -131,7 +132,7 @@ function raiseEvent({ engine }: DurableApiServices, call: HttpCall, instanceId: 
   } catch (error) {
     return failure(400, 'Invalid JSON content', error);
   }
-  return controlReply(engine.raiseEvent(instanceId, eventName, text), 'raise an event to', instanceId);
+  return controlReply(engine, engine.raiseEvent(instanceId, eventName, text), 'raise an event to', instanceId);
 }
 
 function postInstance(
@@ -147,13 +148,13 @@ function postInstance(
     case 'raiseevent':
       return eventName ? raiseEvent(services, call, instanceId, eventName) : { status: 404 };
     case 'terminate':
-      return controlReply(engine.terminate(instanceId, reason), 'terminate', instanceId);
+      return controlReply(engine, engine.terminate(instanceId, reason), 'terminate', instanceId);
     case 'suspend':
-      return controlReply(engine.suspend(instanceId, reason), 'suspend', instanceId);
+      return controlReply(engine, engine.suspend(instanceId, reason), 'suspend', instanceId);
     case 'resume':
-      return controlReply(engine.resume(instanceId, reason), 'resume', instanceId);
+      return controlReply(engine, engine.resume(instanceId, reason), 'resume', instanceId);
     case 'rewind':
-      return controlReply(engine.rewind(instanceId, reason), 'rewind', instanceId);
+      return controlReply(engine, engine.rewind(instanceId, reason), 'rewind', instanceId);
     case 'restart':
       return restart(services, call, instanceId);
     default:

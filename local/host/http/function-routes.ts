@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { FunctionInfo, InvocationOutcome, Worker } from '../../engine/protocol/worker.ts';
-import type { Log } from '../log.ts';
+import type { FunctionInfo, InvocationOutcome } from '../../engine/protocol/worker.ts';
+import { type Log, traceText } from '../log.ts';
+import type { WorkerPool } from '../worker/worker-pool.ts';
 import { cookieSchema, setCookieHeader } from './cookie.ts';
 import type { HttpCall, HttpHandler, HttpReply } from './http-server.ts';
 import { CLOSING_REPLY } from './in-flight.ts';
@@ -21,13 +22,40 @@ const FRAMING_HEADERS = new Set(['content-length', 'transfer-encoding', 'connect
 interface HttpFunction {
   readonly name: string;
   readonly methods: ReadonlySet<string>;
+  /** With the prefix, without a slash in front. */
+  readonly template: string;
   readonly route: Route;
 }
 
 function httpFunction({ name, bindings }: FunctionInfo, routePrefix: string): HttpFunction {
   const binding = Object.values(bindings).find(({ type }) => String(type).toLowerCase() === 'httptrigger');
   const { route = name, methods } = triggerSchema.parse(binding);
-  return { name, methods: new Set(methods.map(method => method.toUpperCase())), route: parseRoute(routePrefix, route) };
+  return {
+    name,
+    methods: new Set(methods.map(method => method.toUpperCase())),
+    template: [routePrefix, route.replace(/^\/+/, '')].filter(Boolean).join('/'),
+    route: parseRoute(routePrefix, route),
+  };
+}
+
+const httpFunctionsOf = (functions: readonly FunctionInfo[], routePrefix: string) =>
+  functions.filter(({ kind }) => kind === 'http').map(info => httpFunction(info, routePrefix));
+
+/**
+ * Methods and URL of each HTTP function, as the local tools show them.
+ *
+ * @param origin - of the host, without a slash at the end
+ * @throws when a route template cannot be read
+ */
+export function describeRoutes(
+  functions: readonly FunctionInfo[],
+  routePrefix: string,
+  origin: string,
+): { readonly name: string; readonly message: string }[] {
+  return httpFunctionsOf(functions, routePrefix).map(({ name, methods, template }) => ({
+    name,
+    message: `[${[...methods].join(',')}] ${origin}/${template}`,
+  }));
 }
 
 /** A mapping in the form in which the host sends texts that may be empty. */
@@ -66,9 +94,7 @@ function fromRpcResponse(http: unknown): HttpReply {
 
 /** What the log says of an invocation that failed. */
 function traceOf(outcome: Exclude<InvocationOutcome, { kind: 'returned' | 'closed' }>): string {
-  const { message } = outcome;
-  if (outcome.kind !== 'threw') return message;
-  return outcome.stack.includes(message) ? outcome.stack : `${message}\n${outcome.stack}`;
+  return outcome.kind === 'threw' ? traceText(outcome) : outcome.message;
 }
 
 /**
@@ -76,7 +102,7 @@ function traceOf(outcome: Exclude<InvocationOutcome, { kind: 'returned' | 'close
  *
  * A function that returns nothing is answered by 204, one that throws by 500 without a body; the error is logged.
  * One whose process is gone, or that took too long, is 500 as well; one that the closing host breaks off is 503.
- * A method that the route does not take counts as no route.
+ * A method that the route does not take counts as no route. A call whose client has gone before a process took it never runs.
  *
  * @param options.worker - runs the functions
  * @param options.routePrefix - in front of each route, `api` unless host.json says otherwise
@@ -84,20 +110,19 @@ function traceOf(outcome: Exclude<InvocationOutcome, { kind: 'returned' | 'close
  * @throws when a route template cannot be read
  */
 export function createFunctionRoutes(options: {
-  readonly worker: Worker;
+  readonly worker: Pick<WorkerPool, 'functions' | 'invoke'>;
   readonly routePrefix: string;
   readonly log: Log;
 }): HttpHandler {
   const { worker, routePrefix, log } = options;
-  const functions = worker.functions
-    .filter(({ kind }) => kind === 'http')
-    .map(info => httpFunction(info, routePrefix))
-    .sort((a, b) => (a.route.precedence < b.route.precedence ? -1 : Number(a.route.precedence > b.route.precedence)));
+  const functions = httpFunctionsOf(worker.functions, routePrefix).sort((a, b) =>
+    a.route.precedence < b.route.precedence ? -1 : Number(a.route.precedence > b.route.precedence),
+  );
   return async call => {
     for (const { name, methods, route } of functions) {
       const params = methods.has(call.method) && route.match(call.url.pathname);
       if (!params) continue;
-      const outcome = await worker.invoke(name, { http: toRpcRequest(call, params) });
+      const outcome = await worker.invoke(name, { http: toRpcRequest(call, params) }, {}, call.gone);
       if (outcome.kind === 'returned') {
         return outcome.returnValue ? fromRpcResponse(outcome.returnValue.http) : { status: 204 };
       }

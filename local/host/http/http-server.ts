@@ -10,6 +10,8 @@ export interface HttpCall {
   /** Names in lower case; repeated ones joined. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** Aborted when the connection has closed: nobody waits for the answer any more. Default: never */
+  readonly gone?: AbortSignal;
 }
 
 /** What is sent back. A header may stand several times. */
@@ -82,12 +84,17 @@ function send(response: ServerResponse, { status, headers = [], body }: HttpRepl
   response.end(body);
 }
 
-async function answer(request: IncomingMessage, port: number, handlers: readonly HttpHandler[]): Promise<HttpReply> {
+async function answer(
+  request: IncomingMessage,
+  port: number,
+  handlers: readonly HttpHandler[],
+  gone: AbortSignal,
+): Promise<HttpReply> {
   const url = urlOf(request, port);
   if (!url) return { status: 400 };
   const body = await readBody(request);
   if (!body) return { status: 413 };
-  const call = { method: request.method ?? 'GET', url, headers: headersOf(request), body };
+  const call = { method: request.method ?? 'GET', url, headers: headersOf(request), body, gone };
   for (const handler of handlers) {
     const reply = await handler(call);
     if (reply) return reply;
@@ -109,14 +116,16 @@ export async function openHttpServer(options: { readonly port: number; readonly 
   let isClosing = false;
   const server = createServer(async (request, response) => {
     const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const gone = new AbortController();
     inFlight.add(ended);
     response.once('close', () => {
+      gone.abort();
       inFlight.delete(ended);
       resolve();
     });
     try {
       const reply = handlers
-        ? await answer(request, port, handlers)
+        ? await answer(request, port, handlers, gone.signal)
         : { status: 503, headers: [['Retry-After', '1']] as const, body: 'The host is starting.' };
       if (isClosing) response.setHeader('Connection', 'close');
       send(response, reply);

@@ -7,16 +7,24 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const localSettingsSchema = z.looseObject({
   IsEncrypted: z.literal(false).default(false),
-  Values: z.record(z.string(), z.coerce.string()).default({}),
+  Values: z.record(z.string(), z.unknown()).default({}),
 });
 
 /** Editors of Windows put a mark in front of UTF-8 text, which JSON does not know. */
 export const withoutByteOrderMark = (text: string): string => text.replace(/^\uFEFF/, '');
 
+/** A value as the environment holds it. */
+function settingText(file: string, name: string, value: unknown): string {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  // What is in it stays untold: settings may be secret.
+  const kind = value === null ? 'null' : Array.isArray(value) ? 'a list' : 'an object';
+  throw new Error(`${file}: Values.${name} is ${kind}; allowed: text, a number, true, false`);
+}
+
 /**
  * The `Values` of an app folder's local.settings.json; none when there is no such file.
  *
- * @throws when the file cannot be read, is not JSON, is encrypted, or holds a value that is not text
+ * @throws when the file cannot be read, is not JSON, is encrypted, or holds a value that is neither text nor number nor boolean
  */
 export async function readLocalSettings(folder: string): Promise<Readonly<Record<string, string>>> {
   const file = join(folder, 'local.settings.json');
@@ -35,7 +43,8 @@ export async function readLocalSettings(folder: string): Promise<Readonly<Record
   }
   const parsed = localSettingsSchema.safeParse(json);
   if (!parsed.success) throw new Error(`${file}: ${z.prettifyError(parsed.error)}`);
-  return parsed.data.Values;
+  const values = Object.entries(parsed.data.Values);
+  return Object.fromEntries(values.map(([name, value]) => [name, settingText(file, name, value)]));
 }
 
 /**

@@ -161,8 +161,9 @@ export function parseHostJson(text: string, environment: Environment, processors
     const message = `host.json ${DURABLE}.extendedSessionsEnabled is true, but has no effect for JavaScript, on Azure neither`;
     notices.push({ level: 'warning', message });
   }
-  const message = settingsWithoutEffect(json, paths);
-  if (message) notices.push({ level: 'information', message });
+  const { known, unknown } = settingsWithoutEffect(json, paths);
+  if (known) notices.push({ level: 'information', message: `host.json settings without effect here: ${known}` });
+  if (unknown) notices.push({ level: 'warning', message: `host.json settings not known: ${unknown}` });
   return { ...settings, notices };
 }
 

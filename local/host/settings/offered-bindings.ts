@@ -1,6 +1,5 @@
 import type { FunctionInfo } from '../../engine/protocol/worker.ts';
-
-const isTrigger = (type: string) => /trigger$/i.test(type);
+import { isDurableClient, isTrigger } from './binding-types.ts';
 
 /** A function's bindings that this host does not offer, one sentence each. */
 function complaintsAbout({ kind, bindings }: FunctionInfo): string[] {
@@ -10,8 +9,7 @@ function complaintsAbout({ kind, bindings }: FunctionInfo): string[] {
       return kind === 'other' ? [`this local host does not offer ${type}: the function never runs`] : [];
     }
     if (binding['direction'] === 'in') {
-      const isClient = /^(durable|orchestration)Client$/i.test(type);
-      return isClient ? [] : [`this local host does not offer the input "${type}": each call fails`];
+      return isDurableClient(type) ? [] : [`this local host does not offer the input "${type}": each call fails`];
     }
     const isHttpReply = kind === 'http' && /^http$/i.test(type);
     return isHttpReply ? [] : [`this local host does not offer the output "${type}": what is written to it is lost`];

@@ -58,18 +58,19 @@ function shownPath(path: string): string {
 }
 
 /**
- * Says which settings of a host.json do nothing here, and which of them nobody knows: these may be misspelt.
+ * Which settings of a host.json do nothing here: those that are known, and those that nobody knows, which may be misspelt.
  *
  * @param json - with the environment's overrides
  * @param honoured - paths that do something, in any case
- * @returns undefined when every setting does something
+ * @returns paths or their groups, parted by commas; empty texts when every setting does something
  */
-export function settingsWithoutEffect(json: JsonObject, honoured: readonly string[]): string | undefined {
+export function settingsWithoutEffect(
+  json: JsonObject,
+  honoured: readonly string[],
+): { readonly known: string; readonly unknown: string } {
   const effective = new Set(honoured.map(path => path.toLowerCase()));
   const paths = leafPaths(json).filter(path => !effective.has(path.toLowerCase()));
   const shown = (isWanted: boolean) =>
     [...new Set(paths.filter(path => isKnown(path) === isWanted).map(shownPath))].join(', ');
-  const [known, unknown] = [shown(true), shown(false)];
-  const parts = [known && `without effect here: ${known}`, unknown && `not known: ${unknown}`].filter(Boolean);
-  return parts.length > 0 ? `host.json settings ${parts.join('; ')}` : undefined;
+  return { known: shown(true), unknown: shown(false) };
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../engine/clock.ts';
 import type { FunctionInfo, Worker } from '../../engine/protocol/worker.ts';
 import { deliver } from '../../engine/run-step.ts';
 import type { Store } from '../../engine/store/store.ts';
-import type { Log } from '../log.ts';
+import { describeError, type Log, traceText } from '../log.ts';
 import { type Environment, resolveSettings, settingOf } from '../settings/app-settings.ts';
 import { ALLOWED_SCHEDULES, parseSchedule, type Schedule } from './schedule.ts';
 import { newStatus, readStatus, timerTrigger, writeStatus } from './timer-status.ts';
@@ -59,6 +59,8 @@ function readTimer({ name, bindings }: FunctionInfo, environment: Environment): 
   return { name, schedule, runOnStartup, isMonitored: useMonitor && !schedule.isFrequent };
 }
 
+const toIso = (instantMs: number) => new Date(instantMs).toISOString();
+
 /**
  * Runs one timer by its schedule, never twice at a time.
  *
@@ -91,19 +93,20 @@ function runTimer({ name, schedule, runOnStartup, isMonitored }: Timer, services
     // The host closes before the run has ended: it stays due, and the next host makes up for it.
     if (!outcome) return;
     if (outcome.kind === 'timedOut') log('error', name, outcome.message);
-    if (outcome.kind === 'threw') {
-      const { message, stack } = outcome;
-      log('error', name, `failed: ${stack.includes(message) ? stack : `${message}\n${stack}`}`);
-    }
+    if (outcome.kind === 'threw') log('error', name, `failed: ${traceText(outcome)}`);
     const endedMs = Math.max(clock.nowMs(), earliestMs);
     status = { schedule: schedule.text, lastMs, nextMs: schedule.nextAfterMs(lastMs), lastUpdatedMs: endedMs };
-    save();
+    try {
+      save();
+    } catch (error) {
+      log('error', name, `its next run, ${toIso(status.nextMs)}, could not be stored: ${describeError(error)}`);
+    }
     arm(status.nextMs, 'due');
   }
 
   if (!stored) save();
   const isPastDue = status.nextMs < startedAtMs;
-  const dueText = new Date(status.nextMs).toISOString();
+  const dueText = toIso(status.nextMs);
   log('information', name, isPastDue ? `was due at ${dueText} and runs now` : `next run at ${dueText}`);
   if (isPastDue) arm(startedAtMs, 'pastDue');
   else if (runOnStartup) arm(startedAtMs, 'startup');
@@ -120,7 +123,7 @@ function runTimer({ name, schedule, runOnStartup, isMonitored }: Timer, services
  *
  * A timer runs once at a time: what comes due while it runs comes once, after it. What came due while no host ran is made up for by
  * one run with `isPastDue`, unless `useMonitor` is false or the timer comes more often than once a minute. An error ends
- * the run, not the schedule.
+ * the run, not the schedule; nor does one of the store, which is logged.
  *
  * @param environment - the app's settings, for `%NAME%` in schedules
  * @returns `stop` lets the runs in flight end

@@ -1,7 +1,7 @@
 import type { Clock } from '../../engine/clock.ts';
 import type { Log } from '../log.ts';
 import { forkWorker } from './fork-worker.ts';
-import { type Inspect, inspectAddress, inspectOption } from './inspect.ts';
+import { type Inspect, inspectAddress, inspectArguments } from './inspect.ts';
 import { startWorkerPool, type WorkerPool } from './worker-pool.ts';
 
 /** How to run an app. */
@@ -34,8 +34,7 @@ export function startAppWorkers(options: AppWorkersOptions): Promise<WorkerPool>
   }
   return startWorkerPool({
     processCount,
-    startProcess: index =>
-      forkWorker({ env: environment, nodeOptions: inspect ? [inspectOption(inspect, index)] : [], log }),
+    startProcess: index => forkWorker({ env: environment, args: inspect ? inspectArguments(inspect, index) : [], log }),
     start: { type: 'start', appFolder, durableClientJson },
     functionTimeoutMs: inspect ? Number.POSITIVE_INFINITY : functionTimeoutMs,
     clock,

@@ -23,8 +23,8 @@ export interface WorkerProcess {
 export interface ForkOptionsOfWorker {
   /** The whole environment of the app. */
   readonly env: NodeJS.ProcessEnv;
-  /** Options of Node, such as `--inspect=9229`. */
-  readonly nodeOptions: readonly string[];
+  /** Arguments of worker-main.ts. */
+  readonly args: readonly string[];
   /** Gets each line that the process writes to its standard output and error. */
   readonly log: Log;
 }
@@ -69,17 +69,17 @@ function watchExit(child: ChildProcess, callback: (how: string) => void): void {
  * Starts a worker process. It has a process group of its own, so that Ctrl-C in a terminal reaches the host alone; it ends by
  * itself when this process is gone.
  */
-export function forkWorker({ env, nodeOptions, log }: ForkOptionsOfWorker): WorkerProcess {
+export function forkWorker({ env, args, log }: ForkOptionsOfWorker): WorkerProcess {
   const options: ForkOptions & { windowsHide: boolean } = {
     env,
-    execArgv: [...nodeOptions],
+    execArgv: [],
     serialization: 'advanced',
     detached: true,
     windowsHide: true,
     // The last one is only held open: see watch-host.mjs.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
   };
-  const child = fork(WORKER_MAIN, [], options);
+  const child = fork(WORKER_MAIN, [...args], options);
   child.stdio[4]?.on('error', () => {});
   forwardOutput(child, log);
   const { add: send } = createMessageBatch<HostMessage>(messages => void child.send([...messages], () => {}));

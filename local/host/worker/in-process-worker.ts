@@ -1,5 +1,6 @@
 import type { FunctionInfo, FunctionKind, Worker } from '../../engine/protocol/worker.ts';
 import type { Log } from '../log.ts';
+import { isDurableClient, isTrigger } from '../settings/binding-types.ts';
 import type { BindingInfo, RegisteredFunction } from './core-api.ts';
 import { runInvocation } from './invocation.ts';
 import type { LoadedApp } from './load-app.ts';
@@ -12,11 +13,9 @@ const KIND_BY_TRIGGER: Readonly<Record<string, FunctionKind>> = {
   timertrigger: 'timer',
 };
 
-const isTrigger = (binding: BindingInfo) => /trigger$/i.test(binding.type);
-
 /** The registered name and JSON of the function's trigger. */
 function triggerOf({ metadata }: RegisteredFunction): [name: string, binding: BindingInfo] {
-  const trigger = Object.entries(metadata.bindings).find(([, binding]) => isTrigger(binding));
+  const trigger = Object.entries(metadata.bindings).find(([, binding]) => isTrigger(binding.type));
   if (!trigger) throw new Error(`Function "${metadata.name}" has no trigger`);
   return trigger;
 }
@@ -27,17 +26,16 @@ function infoOf(target: RegisteredFunction): FunctionInfo {
   return { name, kind: KIND_BY_TRIGGER[trigger.type.toLowerCase()] ?? 'other', bindings };
 }
 
-const isDurableClient = ({ type }: BindingInfo) => /^(durable|orchestration)Client$/i.test(type);
-
 /** The bindings that the function reads beside its trigger. */
 function extraInputsOf({ metadata }: RegisteredFunction): [name: string, binding: BindingInfo][] {
-  return Object.entries(metadata.bindings).filter(([, binding]) => binding.direction === 'in' && !isTrigger(binding));
+  const { bindings } = metadata;
+  return Object.entries(bindings).filter(([, { type, direction }]) => direction === 'in' && !isTrigger(type));
 }
 
 /**
  * Runs a loaded app in this process, behind the interface that the engine and the HTTP server use.
  *
- * All it takes beside the app is text, and all it answers is data, so that the same can be done in a process of its own.
+ * All it takes beside the app is text, and all it answers is data: both cross to and from the process of the host.
  *
  * @param options.app - the app, loaded and locked
  * @param options.durableClientJson - payload of every `durableClient` input
@@ -61,7 +59,7 @@ export function createInProcessWorker(options: {
       const [triggerName] = triggerOf(target);
       const { name: registeredName } = target.metadata;
       const extraInputs = extraInputsOf(target);
-      const unknownInput = extraInputs.find(([, binding]) => !isDurableClient(binding));
+      const unknownInput = extraInputs.find(([, binding]) => !isDurableClient(binding.type));
       if (unknownInput) {
         const message = `Function "${registeredName}" reads a "${unknownInput[1].type}" input, which this local host does not offer`;
         return { kind: 'threw', message, stack: '' };

@@ -1,3 +1,5 @@
+import inspector from 'node:inspector';
+
 /** Where debuggers can attach to the worker processes. */
 export interface Inspect {
   readonly host: string;
@@ -32,7 +34,26 @@ export function inspectAddress({ host, port }: Inspect, index: number): string {
   return `${host}:${port === 0 ? 0 : port + index}`;
 }
 
-/** The option by which Node opens that address. */
-export function inspectOption(inspect: Inspect, index: number): string {
-  return `--inspect${inspect.waits ? '-brk' : ''}=${inspectAddress(inspect, index)}`;
+/** The arguments by which the process at `index` is told to open that address. */
+export function inspectArguments(inspect: Inspect, index: number): string[] {
+  return [inspect.waits ? '--inspect-brk' : '--inspect', inspectAddress(inspect, index)];
+}
+
+/** Reads what {@link inspectArguments} has written; undefined when there is nothing. */
+export function readInspectArguments([flag, value = '']: readonly string[]): Inspect | undefined {
+  return flag === '--inspect' || flag === '--inspect-brk' ? parseInspect(flag, value) : undefined;
+}
+
+/**
+ * Opens this process to a debugger, and waits for it where that is asked for. Unlike by the options of Node, threads run
+ * while it waits.
+ *
+ * @throws when the address cannot be had
+ */
+export function openToDebugger({ host, port, waits }: Inspect): void {
+  inspector.open(port, host.replaceAll(/[[\]]/g, ''), waits);
+  if (inspector.url() === undefined)
+    throw new Error(`No debugger can attach at ${host}:${port}: it is taken, or not allowed`);
+  // biome-ignore lint/suspicious/noDebugger: this is what --inspect-brk asks for
+  if (waits) debugger;
 }

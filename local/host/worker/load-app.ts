@@ -62,9 +62,7 @@ async function runFile(file: string, isEsm: boolean): Promise<void> {
 async function lockSetup(registry: CoreRegistry): Promise<void> {
   const capabilities = await registry.programmingModel()?.getCapabilities?.({});
   if (capabilities?.['HttpUri']) {
-    throw new Error(
-      'The app calls app.setup({ enableHttpStream: true }); this local host does not offer HTTP streams yet',
-    );
+    throw new Error('The app calls app.setup({ enableHttpStream: true }); this local host does not offer HTTP streams');
   }
 }
 

@@ -7,7 +7,8 @@ export interface MessageBatch<Message> {
 
 /**
  * Makes a batch that is sent when the code that runs now, with all promises that it settles, has come to its end: each
- * sending is a system call that wakes the other process.
+ * sending is a system call that wakes the other process. The microtask is for what is added outside of a promise: the next
+ * tick alone would come before the promises that have settled by then.
  *
  * @param sendAll - gets the messages in their order; at least one
  */
@@ -21,7 +22,7 @@ export function createMessageBatch<Message>(sendAll: (messages: readonly Message
   }
   return {
     add(message) {
-      if (waiting.push(message) === 1) process.nextTick(flush);
+      if (waiting.push(message) === 1) queueMicrotask(() => process.nextTick(flush));
     },
     flush,
   };

@@ -1,9 +1,11 @@
 // The program of a language worker process: loads the app, runs its functions, and tells the host what comes out.
+// Started by a host; arguments: [--inspect|--inspect-brk ADDRESS]
 import { Worker as Thread } from 'node:worker_threads';
 import type { Worker } from '../../engine/protocol/worker.ts';
 import { describeError, type Log } from '../log.ts';
 import { isFunctionDisabled } from '../settings/app-settings.ts';
 import { createInProcessWorker } from './in-process-worker.ts';
+import { openToDebugger, readInspectArguments } from './inspect.ts';
 import { type LoadedApp, loadApp } from './load-app.ts';
 import { createMessageBatch } from './message-batch.ts';
 import type { HostMessage, WorkerMessage } from './worker-messages.ts';
@@ -12,6 +14,9 @@ const toHost = process.send?.bind(process);
 if (!toHost) throw new Error('A worker process is started by a host');
 // As on Azure, the app has no channel to a parent process.
 Reflect.deleteProperty(process, 'send');
+
+// What is meant for this program is not for the app.
+const inspect = readInspectArguments(process.argv.splice(2));
 
 type Outcome = Extract<WorkerMessage, { type: 'outcome' }>;
 
@@ -54,6 +59,7 @@ function exitOnUncaught(error: unknown): void {
 }
 
 async function start(appFolder: string, durableClientJson: string): Promise<{ app: LoadedApp; worker: Worker }> {
+  if (inspect) openToDebugger(inspect);
   const app = await loadApp(appFolder, log);
   const worker = createInProcessWorker({
     app,
@@ -108,4 +114,7 @@ new Thread(new URL('./watch-host.mjs', import.meta.url), { execArgv: [] }).unref
 process.on('disconnect', () => process.exit(1));
 process.on('uncaughtException', exitOnUncaught);
 process.on('exit', outcomes.flush);
-process.on('message', (messages: readonly HostMessage[]) => messages.forEach(receive));
+process.on('message', (messages: readonly HostMessage[]) => {
+  // Each in a turn of its own: what ends at once is answered before the next one begins, which might never let go.
+  for (const message of messages) setImmediate(receive, message);
+});

@@ -1,5 +1,11 @@
 import type { Clock } from '../../engine/clock.ts';
-import type { FunctionInfo, FunctionKind, InvocationOutcome, Worker } from '../../engine/protocol/worker.ts';
+import type {
+  FunctionInfo,
+  FunctionKind,
+  InvocationOutcome,
+  RpcTypedData,
+  Worker,
+} from '../../engine/protocol/worker.ts';
 import type { Log } from '../log.ts';
 import type { WorkerProcess } from './fork-worker.ts';
 import { type ConnectionOptions, connectWorker, type WorkerConnection, type WorkerEnd } from './worker-connection.ts';
@@ -19,6 +25,18 @@ export interface PoolOptions extends ConnectionOptions {
 
 /** The worker processes of a host. */
 export interface WorkerPool extends Worker {
+  /**
+   * As {@link Worker}.
+   *
+   * @param gone - aborted when nobody waits for the outcome any more: what has not gone out to a process then ends as
+   *   `closed` and never runs. Default: never
+   */
+  invoke(
+    name: string,
+    trigger: RpcTypedData,
+    metadata?: Readonly<Record<string, RpcTypedData>>,
+    gone?: AbortSignal,
+  ): Promise<InvocationOutcome>;
   /** Ends every invocation, in flight or to come, as `closed`. The app's code is not interrupted yet. */
   release(): void;
   /** As `release`; then lets the `appTerminate` hooks run for up to a second, and ends the processes. */
@@ -70,7 +88,9 @@ async function keepAlive(
     await pause(clock, delayMs, closing);
     if (closing.aborted) return;
     place.connection = place.connect();
-    place.connection.ready.then(onUp, error => log('error', 'host', error.message));
+    place.connection.ready.then(onUp, error => {
+      if (!closing.aborted) log('error', 'host', error.message);
+    });
   }
 }
 
@@ -86,6 +106,17 @@ function createChoice(places: readonly Place[]): () => WorkerConnection | undefi
     if (best) next = places.indexOf(best) + 1;
     return best?.connection;
   };
+}
+
+/** Writes a line when the process is up, by which its id can be found. */
+function announced(connection: WorkerConnection, log: Log): WorkerConnection {
+  const { pid, ready } = connection;
+  // That it is not loaded is told by those who wait for it.
+  ready.then(
+    () => log('debug', 'host', `worker process ${pid} has loaded the app`),
+    () => {},
+  );
+  return connection;
 }
 
 /** Writes a line at the end of an invocation. */
@@ -112,7 +143,7 @@ export async function startWorkerPool(options: PoolOptions): Promise<WorkerPool>
     change = Promise.withResolvers();
   };
   const places = Array.from({ length: processCount }, (_, index): Place => {
-    const connect = () => connectWorker(startProcess(index), options);
+    const connect = () => announced(connectWorker(startProcess(index), options), log);
     return { connect, connection: connect() };
   });
   const choose = createChoice(places);
@@ -139,12 +170,15 @@ export async function startWorkerPool(options: PoolOptions): Promise<WorkerPool>
     functions,
     release,
     close,
-    async invoke(name, trigger, metadata = {}) {
+    async invoke(name, trigger, metadata = {}, gone) {
       const target = byName.get(name.toLowerCase());
       if (!target) throw new Error(`No function "${name}" is registered`);
-      for (let connection = choose(); !isReleased; connection = choose()) {
+      while (!isReleased && !gone?.aborted) {
+        const connection = choose();
         if (connection) return timed(target, log, connection.invoke(target, trigger, metadata));
+        gone?.addEventListener('abort', announce, { once: true });
         await change.promise;
+        gone?.removeEventListener('abort', announce);
       }
       return { kind: 'closed' };
     },

@@ -1,10 +1,12 @@
+import { once } from 'node:events';
 import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { fixtureApp, pollUntil } from '../../helpers/host-fixture.ts';
-import { spawnHost } from '../../helpers/host-process.ts';
+import { type HostProcess, spawnHost } from '../../helpers/host-process.ts';
 import { openLifelines } from '../../helpers/lifelines.ts';
 
 const statusSchema = z.looseObject({ runtimeStatus: z.string() });
@@ -18,9 +20,18 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const spawnApp = (app: string, environment: Readonly<Record<string, string>> = {}, port = '0') =>
   spawnHost(['--app', fixtureApp(app), '--port', port, '--state', join(folder, 'state.db')], environment);
 
+/** Resolves once the host has written the text: standard error may be read after the readiness line. */
+const stderrWith = (host: HostProcess, text: string) =>
+  pollUntil(
+    async () => host.output().stderr,
+    stderr => stderr.includes(text),
+  );
+
 test('it says in one line that it is ready, serves, and ends by SIGTERM with 0', async () => {
   await using host = spawnApp('esm');
   const url = await host.ready();
+  await stderrWith(host, `INFO  one: [GET] ${url}/api/one\n`);
+  await stderrWith(host, `INFO  two: [GET] ${url}/api/two\n`);
   expect(host.output().stdout).toBe(
     `Functions host ready: ${url} (app ${fixtureApp('esm')}, 2 functions, state ${join(folder, 'state.db')})\n`,
   );
@@ -96,17 +107,23 @@ test.each([
   for (const line of lines) expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} (INFO |WARN |DEBUG) log: /);
 });
 
-test('an app that breaks while it loads ends it with 1 and one line', async () => {
+test.each([
+  ['throw new Error("broke")', /^Error: broke\n {4}at .*a\.js:1:7\)\n/],
+  ['let let = 1', /^.*a\.js:1\nlet let = 1\n(.*\n)*SyntaxError: .*\n$/],
+])('an app that breaks while it loads ends it with 1, one line and its own stack: %s', async (text, stack) => {
   const files = {
     'host.json': '{"version":"2.0"}',
     'package.json': '{"main":"a.js"}',
-    'a.js': 'throw new Error("broke")',
+    'a.js': text,
   };
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
   await using host = spawnHost([folder, '--port', '0', '--state', join(folder, 'state.db')]);
   expect(await host.ended()).toBe(1);
   const { stderr } = host.output();
-  expect(stderr).toBe(`The host could not start: The app could not be loaded: ${join(folder, 'a.js')} failed: broke\n`);
+  const [line = '', ...rest] = stderr.split(/(?<=\n)/);
+  expect(line).toContain(`The host could not start: The app could not be loaded: ${join(folder, 'a.js')} failed: `);
+  expect(rest.join('')).toMatch(stack);
+  expect(rest.join('')).not.toMatch(/node:|local\/host/);
 });
 
 const runsOf = async (files: { runs: string }) =>
@@ -221,4 +238,69 @@ test('--inspect opens each worker process to a debugger', async () => {
       .parse(await (await fetch(`http://${address}/json/list`)).json());
     expect(targets[0]?.title).toContain('worker-main.ts');
   }
+});
+
+test('--inspect-brk holds up the app until a debugger comes, and no process outlives the host meanwhile', async () => {
+  const [breakpoint, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  await using host = spawnHost([fixtureApp('esm'), '--port', '0', '--inspect-brk=0', '--state', join(folder, 's.db')]);
+  const stderr = await pollUntil(
+    async () => host.output().stderr,
+    text => text.includes('Debugger listening'),
+  );
+  const [address] = /ws:\/\/[\w.:/-]+/.exec(stderr) ?? [];
+  const debuggerSocket = new WebSocket(address ?? '');
+  debuggerSocket.addEventListener(
+    'message',
+    ({ data }) => String(data).includes('Debugger.paused') && breakpoint.resolve(),
+  );
+  debuggerSocket.addEventListener('close', () => ended.resolve());
+  debuggerSocket.addEventListener('open', () => {
+    for (const [id, method] of ['Debugger.enable', 'Runtime.runIfWaitingForDebugger'].entries())
+      debuggerSocket.send(JSON.stringify({ id, method }));
+  });
+  await breakpoint.promise;
+  expect(host.output().stdout).toBe('');
+  host.child.kill('SIGKILL');
+  await ended.promise;
+});
+
+test('a debugger port that is taken ends it with 1', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  await using host = spawnHost([
+    fixtureApp('esm'),
+    '--port',
+    '0',
+    `--inspect=${port}`,
+    '--state',
+    join(folder, 's.db'),
+  ]);
+  expect(await host.ended()).toBe(1);
+  expect(host.output().stderr).toContain(`The host could not start: No debugger can attach at 127.0.0.1:${port}`);
+  taken.close();
+});
+
+test('a file in the place of the folder ends it with 1 and says so', async () => {
+  const file = join(fixtureApp('esm'), 'package.json');
+  await using host = spawnHost([file, '--port', '0', '--state', join(folder, 'state.db')]);
+  expect(await host.ended()).toBe(1);
+  expect(host.output().stderr).toBe(`The host could not start: The app ${file} is no folder\n`);
+});
+
+test('it tells of strict mode and of imitated waits', async () => {
+  const args = [fixtureApp('esm'), '--port', '0', '--state', join(folder, 'state.db'), '--strict'];
+  await using host = spawnHost([...args, '--latency-profile', 'azure-storage:7']);
+  await host.ready();
+  await stderrWith(host, 'INFO  host: strict: what diverges between');
+  await stderrWith(host, 'INFO  host: waits of azure-storage are imitated, with the seed 7\n');
+});
+
+test('a host that hangs while it ends is ended by its last resort, with 1', async () => {
+  const hang = 'AsyncDisposableStack.prototype.disposeAsync=()=>new%20Promise(()=>{})';
+  await using host = spawnApp('esm', { NODE_OPTIONS: `--import=data:text/javascript,${hang}` });
+  await host.ready();
+  host.child.kill('SIGINT');
+  expect(await host.ended()).toBe(1);
+  expect(host.output().stderr).toContain('The host has not ended within 5 s, and is ended now.\n');
 });

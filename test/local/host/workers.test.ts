@@ -10,9 +10,12 @@ const OVERRIDE = 'AzureFunctionsJobHost__';
 const GRACEFUL = { [`${OVERRIDE}extensions__durableTask__useGracefulShutdown`]: 'true' };
 const { ask, close, folder, lines, post, setEnvironment, start, statusWhen } = useHost();
 
-const startWorkers = (environment: Readonly<Record<string, string>> = {}) => {
+/** Starts a host; `lines` are those that come after its start. */
+const startWorkers = async (environment: Readonly<Record<string, string>> = {}) => {
   setEnvironment(environment);
-  return start(fixtureApp('workers'));
+  const host = await start(fixtureApp('workers'));
+  lines.length = 0;
+  return host;
 };
 
 /** Files by which a test follows an activity and lets it go on. */

@@ -268,7 +268,7 @@ test('suspending a suspended instance is 500 and says so', async () => {
   const reply = await ask('POST', '/durabletask/instances/i1/suspend');
   expect([reply?.status, bodyOf(reply)]).toEqual([
     500,
-    { Message: "Cannot suspend instance 'i1' in the state that it is in." },
+    { Message: "Cannot suspend instance 'i1' in the state 'Suspended'." },
   ]);
 });
 

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { InvocationOutcome } from '../../../../local/engine/protocol/worker.ts';
-import { createFunctionRoutes } from '../../../../local/host/http/function-routes.ts';
+import { createFunctionRoutes, describeRoutes } from '../../../../local/host/http/function-routes.ts';
+import type { WorkerPool } from '../../../../local/host/worker/worker-pool.ts';
 import { registered } from '../../../helpers/fake-workers.ts';
-import { collectLog, serveFixture } from '../../../helpers/host-fixture.ts';
+import { collectLog, pollUntil, serveFixture, serveHandlers } from '../../../helpers/host-fixture.ts';
 
 let host: Awaited<ReturnType<typeof serveFixture>>;
 beforeAll(async () => {
@@ -110,4 +111,36 @@ test.each<[number, string | undefined, InvocationOutcome]>([
   const call = { method: 'GET', url: new URL('http://localhost/api/page'), headers: {}, body: new Uint8Array() };
   expect(await handler(call)).toMatchObject({ status });
   expect(lines.map(({ message }) => message)).toEqual(line === undefined ? [] : [line]);
+});
+
+test('the worker learns when the client has gone', async () => {
+  const begun = Promise.withResolvers<AbortSignal | undefined>();
+  const info = { ...registered('page', 'http'), bindings: { trigger: { type: 'httpTrigger' } } };
+  const invoke = (...[, , , gone]: Parameters<WorkerPool['invoke']>) => {
+    begun.resolve(gone);
+    return new Promise<InvocationOutcome>(resolve =>
+      gone?.addEventListener('abort', () => resolve({ kind: 'closed' })),
+    );
+  };
+  const routes = createFunctionRoutes({ worker: { functions: [info], invoke }, routePrefix: 'api', log: () => {} });
+  await using server = await serveHandlers([routes]);
+  const client = new AbortController();
+  const asked = fetch(`${server.url}/api/page`, { signal: client.signal });
+  const gone = await begun.promise;
+  expect(gone?.aborted).toBe(false);
+  client.abort();
+  await expect(asked).rejects.toThrow('aborted');
+  await pollUntil(
+    async () => gone?.aborted,
+    isAborted => isAborted === true,
+  );
+});
+
+test.each([
+  ['api', { route: '/runs/{id}', methods: ['get', 'delete'] }, '[GET,DELETE] http://localhost:1/api/runs/{id}'],
+  ['', {}, '[GET,POST] http://localhost:1/page'],
+])('with the prefix "%s", %j is shown as %s', (routePrefix, binding, message) => {
+  const info = { ...registered('page', 'http'), bindings: { trigger: { type: 'httpTrigger', ...binding } } };
+  const functions = [registered('Work', 'activity'), info];
+  expect(describeRoutes(functions, routePrefix, 'http://localhost:1')).toEqual([{ name: 'page', message }]);
 });

@@ -35,6 +35,17 @@ test('a broken or encrypted file is refused by name', async () => {
   await expect(readLocalSettings(await folderWith('{"IsEncrypted": true}'))).rejects.toThrow(/IsEncrypted/);
 });
 
+test.each([
+  ['null', 'null'],
+  ['{"secret": 1}', 'an object'],
+  ['[1]', 'a list'],
+])('the value %s is refused by file and key', async (value, kind) => {
+  const folder = await folderWith(`{"Values": {"A": "x", "B": ${value}}}`);
+  await expect(readLocalSettings(folder)).rejects.toThrow(
+    `${join(folder, 'local.settings.json')}: Values.B is ${kind}; allowed: text, a number, true, false`,
+  );
+});
+
 test('a byte order mark in front is passed over', async () => {
   expect(await readLocalSettings(await folderWith('\uFEFF{"Values": {"A": "x"}}'))).toEqual({ A: 'x' });
 });

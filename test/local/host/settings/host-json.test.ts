@@ -31,6 +31,7 @@ test("this project's own host.json is read", async () => {
   const settings = await readHostJson(process.cwd(), {}, 2);
   expect(settings).toMatchObject({ routePrefix: 'api', hubName: 'FanfoldHub', maxConcurrentActivityFunctions: 10 });
   expect(settings.functionTimeoutMs).toBe(20 * 60_000);
+  expect(settings.notices.filter(({ level }) => level === 'warning')).toEqual([]);
 });
 
 test('unknown keys are accepted and names ignore case', () => {
@@ -138,7 +139,7 @@ test('extended sessions are warned of when they are on', () => {
   ]);
 });
 
-test('settings without effect are named in one line, those that nobody knows apart', () => {
+test('settings without effect are told, and those that nobody knows are warned of', () => {
   const json = {
     logging: { logLevel: { default: 'Warning', 'Host.Results': 'Error' } },
     extensions: {
@@ -152,8 +153,11 @@ test('settings without effect are named in one line, those that nobody knows apa
       level: 'information',
       message:
         'host.json settings without effect here: logging, extensions.http.maxOutstandingRequests, ' +
-        'extensions.durableTask.storageProvider.PartitionCount; ' +
-        'not known: extensions.durableTask.maxConcurentActivityFunctions, speed',
+        'extensions.durableTask.storageProvider.PartitionCount',
+    },
+    {
+      level: 'warning',
+      message: 'host.json settings not known: extensions.durableTask.maxConcurentActivityFunctions, speed',
     },
   ]);
 });

@@ -291,3 +291,22 @@ test.each<[object, Record<string, string>, string | RegExp]>([
   expect(() => start([timer({ schedule: '0 * * * * *' }, 'good'), timer(binding)], environment)).toThrow(message);
   expect(clock.nextCallAtMs()).toBeUndefined();
 });
+
+test('an error of the store is logged, and ends neither the schedule nor a stop', async () => {
+  const { start, clock, runs, lines, meta } = createBench();
+  const timers = start([timer({ schedule: '0 * * * * *' })]);
+  meta.set = () => {
+    throw new Error('disk full');
+  };
+  clock.advanceBy(MINUTE_MS);
+  await runs[0]?.end();
+  const message = 'its next run, 2026-01-01T12:02:00.000Z, could not be stored: Error: disk full';
+  expect(lines.filter(({ level }) => level === 'error')).toEqual([
+    { level: 'error', source: 'tick', message: expect.stringContaining(message) },
+  ]);
+  clock.advanceBy(MINUTE_MS);
+  expect(runs).toHaveLength(2);
+  const stopped = timers.stop();
+  await runs[1]?.end();
+  await stopped;
+});

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { inspectAddress, inspectOption, parseInspect } from '../../../../local/host/worker/inspect.ts';
+import {
+  inspectAddress,
+  inspectArguments,
+  parseInspect,
+  readInspectArguments,
+} from '../../../../local/host/worker/inspect.ts';
 
 test.each([
   ['', { host: '127.0.0.1', port: 9229, waits: false }],
@@ -26,7 +31,10 @@ test('each process has the port after the one before', () => {
   expect(inspectAddress({ ...inspect, port: 0 }, 2)).toBe('127.0.0.1:0');
 });
 
-test('the option of Node says whether to wait', () => {
-  expect(inspectOption(parseInspect('--inspect', ''), 1)).toBe('--inspect=127.0.0.1:9230');
-  expect(inspectOption(parseInspect('--inspect-brk', 'localhost:80'), 0)).toBe('--inspect-brk=localhost:80');
+test('what a process is told it reads', () => {
+  const second = readInspectArguments(inspectArguments(parseInspect('--inspect', '[::1]:80'), 1));
+  expect(second).toEqual({ host: '[::1]', port: 81, waits: false });
+  const first = readInspectArguments(inspectArguments(parseInspect('--inspect-brk', ''), 0));
+  expect(first).toEqual({ host: '127.0.0.1', port: 9229, waits: true });
+  expect(readInspectArguments([])).toBeUndefined();
 });

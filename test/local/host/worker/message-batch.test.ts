@@ -43,3 +43,17 @@ test('what cannot be sent does not stop what comes after', async () => {
   batch.flush();
   expect(sent).toEqual([2]);
 });
+
+test('what is added outside of a promise waits for the promises that it settles', async () => {
+  const { sent, batch } = openBatch();
+  await new Promise(resolve =>
+    setImmediate(() => {
+      batch.add(1);
+      void Promise.resolve()
+        .then(() => batch.add(2))
+        .then(() => batch.add(3));
+      setImmediate(resolve);
+    }),
+  );
+  expect(sent).toEqual([[1, 2, 3]]);
+});

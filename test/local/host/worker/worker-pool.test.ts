@@ -86,7 +86,10 @@ test('an invocation goes out under the registered name, and its outcome comes ba
 test('log lines of a process are the log lines of the host', async () => {
   const { first, lines } = await openPool();
   first.say({ type: 'log', level: 'warning', source: 'Work', message: 'careful' });
-  expect(lines).toEqual([{ level: 'warning', source: 'Work', message: 'careful' }]);
+  expect(lines).toEqual([
+    { level: 'debug', source: 'host', message: 'worker process 1 has loaded the app' },
+    { level: 'warning', source: 'Work', message: 'careful' },
+  ]);
 });
 
 test('the process with the least in flight is chosen, and equals take turns', async () => {
@@ -288,7 +291,7 @@ test('closing lets a process end, and does not replace it', async () => {
   expect(fakes.all).toHaveLength(1);
   expect(first.isKilled()).toBe(false);
   expect(clock.nextCallAtMs()).toBeUndefined();
-  expect(lines).toEqual([]);
+  expect(messagesOf(lines)).toEqual([]);
 });
 
 test('closing kills a process that has not ended after a second', async () => {
@@ -321,4 +324,34 @@ test('closing kills a process that is still loading, and waits for no process to
   await settled();
   expect(waiting.fakes.all).toHaveLength(2);
   expect(waiting.clock.nextCallAtMs()).toBeUndefined();
+});
+
+test('what nobody waits for any more does not go out, and what has gone out comes to its end', async () => {
+  const { pool, fakes, first } = await openPool();
+  const gone = new AbortController();
+  const running = pool.invoke('page', {}, {}, gone.signal);
+  first.exit('was ended by SIGKILL');
+  const [waiting, awaited] = [pool.invoke('page', {}, {}, gone.signal), pool.invoke('Work', {})];
+  await settled();
+  gone.abort();
+  expect(await running).toMatchObject({ kind: 'lost' });
+  expect(await waiting).toEqual({ kind: 'closed' });
+  isReady(fakes.last());
+  await settled();
+  expect(fakes.last().calls()).toMatchObject([{ name: 'Work' }]);
+  fakes.last().answer(1, 'done');
+  expect(await awaited).toEqual(text('done'));
+  expect(await pool.invoke('page', {}, {}, gone.signal)).toEqual({ kind: 'closed' });
+});
+
+test('a replacement that closing ends while it loads leaves no error', async () => {
+  const { pool, fakes, first, lines } = await openPool();
+  first.exit('was ended by SIGKILL');
+  await settled();
+  lines.length = 0;
+  const closed = pool.close();
+  fakes.last().exit('was ended by SIGKILL');
+  await closed;
+  await settled();
+  expect(messagesOf(lines)).toEqual([]);
 });
