@@ -3,7 +3,7 @@ import type { Attendance } from './activity-time.ts';
 import type { ManualClock } from './manual-clock.ts';
 
 /** Rounds at one instant after which an orchestration is taken to go round for ever. */
-const MOST_ROUNDS = 50_000;
+const MOST_ROUNDS = 20_000;
 const NEVER_MS = Number.POSITIVE_INFINITY;
 
 /** How the time of a test hub goes on: it stands still but in these functions. Each of them waits for the one before. */
@@ -18,7 +18,7 @@ export interface HubTime {
   /**
    * Rounds until nothing is due any more at the present instant.
    *
-   * @throws when there is no end to it after 50,000 rounds, as with an orchestration that loops without a timer
+   * @throws when there is no end to it after 20,000 rounds, as with an orchestration that loops without a timer
    */
   settle(): Promise<void>;
   /** Settles, then goes on by so much, stopping at each instant at which something becomes due, to settle there. */
