@@ -1,4 +1,4 @@
-import type { Clock } from '../../engine/clock.ts';
+import { backoffMs, type Clock, pause } from '../../engine/clock.ts';
 import type {
   FunctionInfo,
   FunctionKind,
@@ -10,7 +10,8 @@ import type { Log } from '../log.ts';
 import type { WorkerProcess } from './fork-worker.ts';
 import { type ConnectionOptions, connectWorker, type WorkerConnection, type WorkerEnd } from './worker-connection.ts';
 
-const LONGEST_BACKOFF_MS = 30_000;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
 
 /** What is delivered again when it is lost. */
 const REDELIVERED: ReadonlySet<FunctionKind> = new Set(['orchestrator', 'activity', 'entity', 'timer']);
@@ -51,19 +52,8 @@ interface Place {
 }
 
 /** Wait before a process takes the place of one that died: 0, 1, 2, 4 … 30 s. */
-function backoffMs(deathsInARow: number): number {
-  return deathsInARow <= 1 ? 0 : Math.min(2 ** (deathsInARow - 2) * 1_000, LONGEST_BACKOFF_MS);
-}
-
-/** Waits by the clock, or until the signal. */
-async function pause(clock: Clock, lengthMs: number, signal: AbortSignal): Promise<void> {
-  if (lengthMs === 0 || signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<unknown>();
-  const withdraw = clock.callAt(clock.nowMs() + lengthMs, () => resolve(undefined));
-  signal.addEventListener('abort', resolve, { once: true });
-  await promise;
-  withdraw();
-  signal.removeEventListener('abort', resolve);
+function waitMsAfter(deathsInARow: number): number {
+  return deathsInARow <= 1 ? 0 : backoffMs(deathsInARow - 1, FIRST_WAIT_MS, LONGEST_WAIT_MS);
 }
 
 function describeEnd({ how, lost }: WorkerEnd, delayMs: number): string {
@@ -83,7 +73,7 @@ async function keepAlive(
     const end = await place.connection.ended;
     if (closing.aborted) return;
     deathsInARow = end.hasWorked ? 1 : deathsInARow + 1;
-    const delayMs = backoffMs(deathsInARow);
+    const delayMs = waitMsAfter(deathsInARow);
     log('error', 'host', `worker process ${place.connection.pid} ${describeEnd(end, delayMs)}`);
     await pause(clock, delayMs, closing);
     if (closing.aborted) return;
