@@ -28,6 +28,8 @@ const CLAIM_MARGIN_MS = 30_000;
 const CALLS_IN_A_CLAIM = 3;
 const DEFAULT_DEFERRAL_MS = 10_000;
 const LOST_RACE_DEFERRAL_MS = 1_000;
+/** A claim of a living worker is looked at again so soon: most are settled long before they run out, or their worker dies. */
+const CLAIM_RECHECK_MS = 10_000;
 
 /**
  * Gets one distinct issue its outcome: the ledger row is read before the call and written after it, so a delivery after
@@ -102,7 +104,7 @@ async function analyze(services: Services, turn: Turn): Promise<AnalyzeOutput> {
     case 'use':
       return settledOutput(decision.row, turn.unit);
     case 'wait':
-      return deferred('claimed_elsewhere', decision.untilMs);
+      return deferred('claimed_elsewhere', Math.min(decision.untilMs, waiting.nowMs() + CLAIM_RECHECK_MS));
     case 'give_up':
       return settle(turn, decision.facts, { outcome: 'failed', code: decision.code });
     case 'claim':
