@@ -29,7 +29,7 @@ const CALLS_IN_A_CLAIM = 3;
 const DEFAULT_DEFERRAL_MS = 10_000;
 const LOST_RACE_DEFERRAL_MS = 1_000;
 /** A claim of a living worker is looked at again so soon: most are settled long before they run out, or their worker dies. */
-const CLAIM_RECHECK_MS = 10_000;
+const CLAIM_RECHECK_MS = 5_000;
 
 /**
  * Gets one distinct issue its outcome: the ledger row is read before the call and written after it, so a delivery after
