@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BatchUseSchema, CapacityViewSchema, RunTermsSchema, ServiceLimitsSchema } from './capacity/messages.ts';
 import { ProgressSchema } from './progress.ts';
 import { RunPlanSchema } from './run-request.ts';
 import { UsageSchema } from './usage.ts';
@@ -26,23 +27,31 @@ export type RunInput = z.infer<typeof RunInputSchema>;
 export const LoadedSchema = z.object({
   /** Rows of the source. */
   total: z.int(),
-  /** Distinct issues: one call each at most. */
+  /** Distinct issues that are still to be analysed: one call each at most. */
   units: z.int(),
+  /** What has its outcome already: from the cache, or from an earlier attempt of the run. */
+  kept: ProgressSchema,
+  /** Mean prompt of a unit by the service's rule of admission: four characters a token; 0 without units. */
+  promptTokensEach: z.number(),
 });
 export type Loaded = z.infer<typeof LoadedSchema>;
 
 /** What a stream carries from one generation to the next. */
 export const StreamStateSchema = z.object({
-  /** Number of the stream's next own batch. */
-  nextBatch: z.int(),
-  /** Units that were put back; drawn before the next own batch. */
-  deferred: z.array(z.int()),
+  /** Units that were put back, and when each may be tried again, in milliseconds since 1970. */
+  deferred: z.array(z.object({ unit: z.int(), notBeforeMs: z.number() })),
   /** Earliest instant of the next batch, in milliseconds since 1970; 0 = at once. */
   resumeAtMs: z.number(),
+  /** Whether units may be left that no stream has drawn. */
+  hasMore: z.boolean(),
+  /** What the last batch came to, until the capacity entity has been told. */
+  used: BatchUseSchema.nullable(),
   /** Consecutive failures that would be the same for every issue. */
   stopsInRow: z.int(),
   /** Why the stream draws no more, before its units are used up. */
-  stopped: z.object({ reason: z.enum(['deadline', 'fatal']), code: z.string().nullable() }).nullable(),
+  stopped: z
+    .object({ reason: z.enum(['deadline', 'fatal', 'budget', 'cancelled']), code: z.string().nullable() })
+    .nullable(),
   progress: ProgressSchema,
 });
 export type StreamState = z.infer<typeof StreamStateSchema>;
@@ -50,9 +59,10 @@ export type StreamState = z.infer<typeof StreamStateSchema>;
 /** Input of a stream's orchestration. */
 export const StreamInputSchema = z.object({
   runId: z.string(),
+  attempt: z.int(),
   stream: z.int(),
   plan: RunPlanSchema,
-  layout: z.object({ units: z.int(), batchSize: z.int(), streams: z.int() }),
+  terms: RunTermsSchema,
   /** No new batch from this instant on, in milliseconds since 1970. */
   deadlineAtMs: z.number(),
   state: StreamStateSchema,
@@ -66,16 +76,36 @@ export type StreamOutput = z.infer<typeof StreamOutputSchema>;
 /** Input of `analyzeIssue`. */
 export const AnalyzeInputSchema = z.object({
   runId: z.string(),
+  attempt: z.int(),
   unit: z.int(),
+  /** When the stream handed it out, or its own instant by the grant if that is later; in milliseconds since 1970. */
+  startAtMs: z.number(),
+  /** Room for the answer. */
+  maxCompletionTokens: z.int(),
   plan: RunPlanSchema.pick({
     analysis: true,
     deployment: true,
     concurrency: true,
     requestTimeoutMs: true,
     ledgerShards: true,
+    useCache: true,
   }),
 });
 export type AnalyzeInput = z.infer<typeof AnalyzeInputSchema>;
+
+/** What every answer of `analyzeIssue` tells of the service and of storage. */
+const SeenSchema = z.object({
+  /** Requests sent by this delivery. */
+  calls: z.int(),
+  /** Tokens that the service counted for admission, over the requests that it admitted. */
+  admittedTokens: z.int(),
+  /** Requests that the service refused for its limits. */
+  throttled: z.int(),
+  /** The longest wait that the service asked for; null if it asked for none. */
+  retryAfterMs: z.number().nullable(),
+  limits: ServiceLimitsSchema.nullable(),
+  storage: z.object({ operations: z.int(), ms: z.number() }),
+});
 
 /** What `analyzeIssue` answers: codes and counts, never text. */
 export const AnalyzeOutputSchema = z.discriminatedUnion('kind', [
@@ -83,24 +113,33 @@ export const AnalyzeOutputSchema = z.discriminatedUnion('kind', [
     kind: z.literal('settled'),
     outcome: z.enum(['succeeded', 'failed', 'skipped']),
     code: z.string().nullable(),
+    /** Whether the answer came without a call of this issue's own: from memory, or from an equal call in flight. */
+    cached: z.boolean(),
     /** Further issues that this outcome stands for. */
     copies: z.int(),
-    calls: z.int(),
     failedAttempts: z.int(),
+    /** Of all attempts of this issue in the run. */
     usage: UsageSchema,
     costUsd: z.number().nullable(),
+    /** Time of the call that was answered; null without one. */
+    callMs: z.number().nullable(),
+    seen: SeenSchema,
   }),
   z.object({
     kind: z.literal('deferred'),
     code: z.string(),
     notBeforeMs: z.number(),
+    seen: SeenSchema,
   }),
+  /** The run was told to stop before the issue had its turn. */
+  z.object({ kind: z.literal('not_started'), reason: z.enum(['cancelled']), seen: SeenSchema }),
 ]);
 export type AnalyzeOutput = z.infer<typeof AnalyzeOutputSchema>;
+export type Seen = z.infer<typeof SeenSchema>;
 
 /** How a stream came to its end, as the report needs it. */
 export const StreamEndSchema = z.object({
-  kind: z.enum(['drained', 'deadline', 'fatal', 'died']),
+  kind: z.enum(['drained', 'deadline', 'fatal', 'budget', 'cancelled', 'died']),
   code: z.string().nullable(),
 });
 export type StreamEnd = z.infer<typeof StreamEndSchema>;
@@ -117,10 +156,12 @@ export const ReportInputSchema = z.object({
   /** Null when the issues could not be loaded: then there is nothing to fold. */
   loaded: z
     .object({
-      layout: StreamInputSchema.shape.layout,
+      loaded: LoadedSchema,
       ends: z.array(StreamEndSchema),
-      deferrals: z.int(),
-      batches: z.int(),
+      /** Sums over the streams. */
+      progress: ProgressSchema,
+      /** What is known of the deployment at the end; null where nothing was called. */
+      capacity: CapacityViewSchema.nullable(),
     })
     .nullable(),
 });

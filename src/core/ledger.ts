@@ -1,4 +1,4 @@
-import type { FailureCode } from './failures.ts';
+import { type FailureCode, handlingOf } from './failures.ts';
 import { NO_USAGE, type Usage } from './usage.ts';
 
 /** How an issue ended. `not_started` is never stored: it is the absence of an end. */
@@ -15,7 +15,7 @@ export type SettledOutcome = 'succeeded' | 'failed' | 'skipped';
 export type LedgerRow = LedgerFacts &
   (
     | { readonly state: 'claimed'; readonly workerId: string; readonly untilMs: number }
-    | { readonly state: 'released' | 'unknown'; readonly code: FailureCode }
+    | { readonly state: 'released' | 'unknown'; readonly code: FailureCode; readonly atMs: number }
     | ({ readonly state: 'settled' } & Settlement)
   );
 
@@ -24,22 +24,45 @@ export type SettledRow = Extract<LedgerRow, { state: 'settled' }>;
 
 /** What every row carries, whatever its state; all of it adds up over attempts. */
 export interface LedgerFacts {
-  /** Attempts that failed so far; a deferral is none. */
+  /** The run's attempt in which the row was last moved; 1 for the first start. */
+  readonly attempt: number;
+  /** Attempts that failed so far in this attempt of the run; a deferral is none. */
   readonly failedAttempts: number;
   /** True when a call was begun while an earlier one may have been billed. */
   readonly possiblyPaidTwice: boolean;
   /** Requests sent, and for each attempt whose worker was lost one, whose tokens nobody counted. */
   readonly calls: number;
+  /** Tokens that the service counted for admission. */
+  readonly admittedTokens: number;
+  readonly spentMs: SpentMs;
   readonly usage: Usage;
   /** US dollars; null once a model without a known price answered. */
   readonly costUsd: number | null;
 }
 
+/** Where an issue's time went, in milliseconds, added up over attempts. */
+export interface SpentMs {
+  /** From being handed out to its permit. */
+  readonly queue: number;
+  /** In calls, answered or not. */
+  readonly model: number;
+  /** Waiting because the service refused for its limits. */
+  readonly throttle: number;
+  /** Waiting before a failed call was made again. */
+  readonly retry: number;
+}
+
+/** No time. */
+export const NO_TIME: SpentMs = { queue: 0, model: 0, throttle: 0, retry: 0 };
+
 /** The facts of an issue that no worker has come to. */
 export const NO_FACTS: LedgerFacts = {
+  attempt: 1,
   failedAttempts: 0,
   possiblyPaidTwice: false,
   calls: 0,
+  admittedTokens: 0,
+  spentMs: NO_TIME,
   usage: NO_USAGE,
   costUsd: 0,
 };
@@ -51,8 +74,12 @@ export interface Settlement {
   readonly code: FailureCode | 'empty_issue' | null;
   /** The checked answer; null unless succeeded. */
   readonly answer: unknown;
-  /** From sending the first request of the last attempt to its end, in milliseconds; null if there was no request. */
-  readonly latencyMs: number | null;
+  /** Whether the answer came without a call of this issue's own. */
+  readonly cached: boolean;
+  /** Time of the call that was answered last, in milliseconds; null without one. */
+  readonly callMs: number | null;
+  /** When that call was answered, in milliseconds since 1970; null without one. */
+  readonly answeredAtMs: number | null;
   readonly requestId: string | null;
 }
 
@@ -67,35 +94,54 @@ export type LedgerDecision =
  * Decides what to do with an issue, from its row alone.
  *
  * A live claim of another worker is waited for; a dead one is taken over and counts as a failed attempt, so that an
- * issue which kills its worker cannot do so for ever. Taking over `claimed` or `unknown` sets `possiblyPaidTwice`.
+ * issue which kills its worker cannot do so for ever. Taking over `claimed` or `unknown` sets `possiblyPaidTwice`. What
+ * failed in an earlier attempt of the run begins anew.
  *
- * @param isGone - whether the claiming worker is known to have ended, before its claim has run out
+ * @param context.isGone - whether the claiming worker is known to have ended, before its claim has run out
  */
 export function decide(
   row: LedgerRow | null,
-  context: { readonly nowMs: number; readonly maxAttempts: number; readonly isGone: (workerId: string) => boolean },
+  context: {
+    readonly attempt: number;
+    readonly nowMs: number;
+    readonly maxAttempts: number;
+    readonly isGone: (workerId: string) => boolean;
+  },
 ): LedgerDecision {
-  if (row === null) return { action: 'claim', facts: NO_FACTS };
-  const { failedAttempts, possiblyPaidTwice, calls, usage, costUsd } = row;
-  const facts = { failedAttempts, possiblyPaidTwice, calls, usage, costUsd };
+  const { attempt, nowMs, maxAttempts } = context;
+  if (row === null) return { action: 'claim', facts: { ...NO_FACTS, attempt } };
+  const isOld = row.attempt < attempt;
+  const facts: LedgerFacts = { ...factsOf(row), attempt, failedAttempts: isOld ? 0 : row.failedAttempts };
   const claimOrGiveUp = (code: FailureCode, taken: LedgerFacts): LedgerDecision =>
-    taken.failedAttempts < context.maxAttempts
+    taken.failedAttempts < maxAttempts
       ? { action: 'claim', facts: taken }
-      : { action: 'give_up', code, facts: { ...taken, possiblyPaidTwice } };
+      : { action: 'give_up', code, facts: { ...taken, possiblyPaidTwice: row.possiblyPaidTwice } };
   switch (row.state) {
     case 'settled':
-      return { action: 'use', row };
+      return isOld && row.outcome === 'failed' ? { action: 'claim', facts } : { action: 'use', row };
     case 'released':
-      return claimOrGiveUp(row.code, facts);
+      return claimOrGiveUp(row.code, waited(facts, row, nowMs));
     case 'unknown':
-      return claimOrGiveUp(row.code, { ...facts, possiblyPaidTwice: true });
+      return claimOrGiveUp(row.code, { ...waited(facts, row, nowMs), possiblyPaidTwice: true });
     case 'claimed':
-      if (row.untilMs > context.nowMs && !context.isGone(row.workerId)) return { action: 'wait', untilMs: row.untilMs };
+      if (row.untilMs > nowMs && !context.isGone(row.workerId)) return { action: 'wait', untilMs: row.untilMs };
       return claimOrGiveUp('worker_lost', {
         ...facts,
-        failedAttempts: failedAttempts + 1,
+        failedAttempts: facts.failedAttempts + 1,
         possiblyPaidTwice: true,
-        calls: calls + 1,
+        calls: facts.calls + 1,
       });
   }
+}
+
+function factsOf(row: LedgerRow): LedgerFacts {
+  const { attempt, failedAttempts, possiblyPaidTwice, calls, admittedTokens, spentMs, usage, costUsd } = row;
+  return { attempt, failedAttempts, possiblyPaidTwice, calls, admittedTokens, spentMs, usage, costUsd };
+}
+
+/** The time since a row was put back counts as what it was put back for. */
+function waited(facts: LedgerFacts, { code, atMs }: { code: FailureCode; atMs: number }, nowMs: number): LedgerFacts {
+  const kind = handlingOf(code) === 'defer' ? 'throttle' : 'retry';
+  const waitMs = Math.max(0, nowMs - atMs);
+  return { ...facts, spentMs: { ...facts.spentMs, [kind]: facts.spentMs[kind] + waitMs } };
 }

@@ -1,9 +1,16 @@
 import { z } from 'zod';
-import { ANALYSES } from './analyses.ts';
+import { ANALYSES, analysisNamed } from './analyses.ts';
+import { RunTermsSchema } from './capacity/messages.ts';
 import { RunIdSchema } from './names.ts';
 import { integer, invalid } from './problems.ts';
 import { BOUNDS, SETTINGS, type Settings } from './settings.ts';
+import { type Tier, tierFor, tierName } from './tiers.ts';
+import { priceOf } from './usage.ts';
 
+const amount = ({ min, max }: { min: number; max: number }) => {
+  const allowed = `a number from ${min} to ${max}`;
+  return z.number(allowed).min(min, allowed).max(max, allowed);
+};
 const bounded = ({ min, max }: { min: number; max: number }) => integer(min, max).optional();
 const DECIDED_BY_SCOPE =
   'no value beside "concurrencyScope": "run", which draws one issue at a time by one stream a call';
@@ -47,6 +54,15 @@ export const RunRequestSchema = z.strictObject(
       .string('the name of a deployment')
       .regex(/^[\w.-]{1,64}$/, 'the name of a deployment')
       .optional(),
+    /** The most that the run may cost by the price table; it stops before, and says so. */
+    maxCostUsd: amount(BOUNDS.maxCostUsd).optional(),
+    /** The most tokens that the run may be billed. */
+    maxTokens: bounded(BOUNDS.maxTokens),
+    /** False: every issue is asked anew, and the answers are kept for later runs. */
+    useCache: z.boolean('true or false').default(true),
+    tokensPerMinute: bounded(BOUNDS.tokensPerMinute),
+    requestsPerMinute: bounded(BOUNDS.requestsPerMinute),
+    bufferPercent: bounded(BOUNDS.bufferPercent),
   },
   'a JSON object',
 );
@@ -57,6 +73,7 @@ export const RunPlanSchema = z.object({
   analysis: z.string(),
   deployment: z.string(),
   concurrency: z.int(),
+  concurrencyScope: z.enum(['process', 'run']),
   batchSize: z.int(),
   /** At most; a run with fewer batches has fewer. */
   streams: z.int(),
@@ -66,43 +83,131 @@ export const RunPlanSchema = z.object({
   deadlineMs: z.int().nullable(),
   /** Tables that the run's ledger is spread over. */
   ledgerShards: z.int(),
+  /** `max_completion_tokens` while nothing is known of real answers. */
+  maxCompletionTokens: z.int(),
+  /** US dollars for a million tokens; null where the price is not known. */
+  price: RunTermsSchema.shape.price,
+  /** Null = no cap. */
+  maxTokens: z.int().nullable(),
+  maxCostUsd: z.number().nullable(),
+  useCache: z.boolean(),
+  /** Answers older than that are not used again. */
+  cacheTtlMs: z.int(),
+  /** Limits that were set; null = learned. */
+  tokensPerMinute: z.int().nullable(),
+  requestsPerMinute: z.int().nullable(),
+  /** Null = 20, shrinking. */
+  bufferPercent: z.int().nullable(),
+  tokenSliceMs: z.int(),
 });
 export type RunPlan = z.infer<typeof RunPlanSchema>;
 
+/** Where a value of a plan comes from. */
+export interface Origin {
+  readonly name: string;
+  readonly value: number | string | boolean | null;
+  /** In words: "the request", "AI_BATCH_SIZE", "a run of 11 to 25 issues", "default". */
+  readonly from: string;
+}
+
+/** A plan, and why it is as it is. */
+export interface ChosenPlan {
+  readonly plan: RunPlan;
+  readonly origins: readonly Origin[];
+}
+
 /**
- * Fills a request up from the settings.
+ * Fills a request up: what it leaves out comes from the settings, and what these leave out from the tier of its size.
  *
+ * @param issues - rows of the source, at most the request's limit
  * @throws {InvalidInputError} for a source that is neither or both, a concurrency above the host's ceiling, settings that
- *   exclude each other, or a missing deployment
+ *   exclude each other, a missing deployment, or a cap in dollars where the price is not known
  */
-export function planOf(request: RunRequest, settings: Settings): RunPlan {
-  const { source, concurrencyScope } = request;
-  if ((source.issues === undefined) === (source.uploadId === undefined)) throw invalid('source', source, ONE_SOURCE);
-  const highest = Math.min(settings.ceiling, BOUNDS.concurrency.max);
-  if (request.concurrency !== undefined && request.concurrency > highest) {
-    throw invalid(
-      'concurrency',
-      request.concurrency,
-      `an integer from 1 to ${highest}, the host's ceiling (${SETTINGS.ceiling.env})`,
-    );
-  }
+export function planOf(request: RunRequest, settings: Settings, issues: number): ChosenPlan {
+  checkRequest(request, settings);
   const deployment = request.deployment ?? settings.deployment;
   if (deployment === null)
     throw invalid('deployment', undefined, `the name of a deployment, here or in ${SETTINGS.deployment.env}`);
-  const concurrency = request.concurrency ?? Math.min(settings.concurrency, highest);
-  const perRun = concurrencyScope === 'run';
-  for (const name of ['batchSize', 'streams'] as const) {
-    if (perRun && request[name] !== undefined) throw invalid(name, request[name], DECIDED_BY_SCOPE);
-  }
-  return {
+  const price = priceOf(deployment);
+  if (request.maxCostUsd !== undefined && price === null)
+    throw invalid(
+      'maxCostUsd',
+      request.maxCostUsd,
+      `no value here: the price of ${deployment} is not known; use maxTokens`,
+    );
+  const { choose, origins } = createChooser(request, settings, tierFor(issues));
+  const isPerRun = request.concurrencyScope === 'run';
+  const concurrency = choose('concurrency', { atMost: settings.ceiling }) ?? 1;
+  const shape = isPerRun
+    ? { batchSize: 1, streams: concurrency, batchDelayMs: request.batchDelayMs ?? 0 }
+    : {
+        batchSize: choose('batchSize') ?? 1,
+        streams: choose('streams') ?? 1,
+        batchDelayMs: choose('batchDelayMs') ?? 0,
+      };
+  const analysis = analysisNamed(request.analysis);
+  const plan: RunPlan = {
     analysis: request.analysis,
     deployment,
     concurrency,
-    batchSize: perRun ? 1 : (request.batchSize ?? settings.batchSize),
-    streams: perRun ? concurrency : (request.streams ?? settings.streams),
-    batchDelayMs: request.batchDelayMs ?? (perRun ? 0 : settings.batchDelayMs),
-    requestTimeoutMs: (request.requestTimeoutSeconds ?? settings.requestTimeoutSeconds) * 1_000,
+    concurrencyScope: request.concurrencyScope,
+    ...shape,
+    requestTimeoutMs: (choose('requestTimeoutSeconds') ?? 1) * 1_000,
     deadlineMs: request.deadlineSeconds === undefined ? null : request.deadlineSeconds * 1_000,
     ledgerShards: settings.tableShards,
+    maxCompletionTokens: analysis.maxCompletionTokens,
+    price,
+    maxTokens: request.maxTokens ?? null,
+    maxCostUsd: request.maxCostUsd ?? null,
+    useCache: request.useCache && settings.cacheTtlSeconds > 0,
+    cacheTtlMs: settings.cacheTtlSeconds * 1_000,
+    tokensPerMinute: choose('tokensPerMinute'),
+    requestsPerMinute: choose('requestsPerMinute'),
+    bufferPercent: choose('bufferPercent'),
+    tokenSliceMs: settings.tokenSliceSeconds * 1_000,
+  };
+  return { plan, origins };
+}
+
+function checkRequest(request: RunRequest, settings: Settings): void {
+  const { source, concurrencyScope, concurrency } = request;
+  if ((source.issues === undefined) === (source.uploadId === undefined)) throw invalid('source', source, ONE_SOURCE);
+  const highest = Math.min(settings.ceiling, BOUNDS.concurrency.max);
+  if (concurrency !== undefined && concurrency > highest) {
+    const allowed = `an integer from 1 to ${highest}, the host's ceiling (${SETTINGS.ceiling.env})`;
+    throw invalid('concurrency', concurrency, allowed);
+  }
+  for (const name of ['batchSize', 'streams'] as const) {
+    if (concurrencyScope === 'run' && request[name] !== undefined) throw invalid(name, request[name], DECIDED_BY_SCOPE);
+  }
+}
+
+/** Settings that a request may give for itself. */
+type Chosen =
+  | 'concurrency'
+  | 'batchSize'
+  | 'streams'
+  | 'batchDelayMs'
+  | 'requestTimeoutSeconds'
+  | 'tokensPerMinute'
+  | 'requestsPerMinute'
+  | 'bufferPercent';
+
+/** Chooses value by value (request, then environment, then tier), and notes where each comes from. */
+function createChooser(request: RunRequest, settings: Settings, tier: Tier) {
+  const origins: Origin[] = [];
+  const candidates = (name: Chosen): readonly (readonly [number | null | undefined, string])[] => [
+    [request[name], 'the request'],
+    [settings[name], SETTINGS[name].fallback === settings[name] ? 'default' : SETTINGS[name].env],
+    [name in tier ? tier[name as keyof Tier] : null, tierName(tier)],
+  ];
+  return {
+    origins,
+    choose(name: Chosen, { atMost = Number.POSITIVE_INFINITY } = {}): number | null {
+      const [value, from] = candidates(name).find(([candidate]) => candidate != null) ?? [null, 'default'];
+      const chosen = value == null ? null : Math.min(value, atMost);
+      origins.push({ name, value: chosen, from: chosen === value ? from : `${from}, cut to ${SETTINGS.ceiling.env}` });
+      return chosen;
+    },
   };
 }

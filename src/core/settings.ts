@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { InvalidInputError, parseInput } from './problems.ts';
+import { LARGEST_TIER } from './tiers.ts';
 
 /** Bounds of the numbers that a run goes by; each holds for the environment and for a request alike. */
 export const BOUNDS = {
@@ -8,6 +9,11 @@ export const BOUNDS = {
   streams: { min: 1, max: 16 },
   batchDelayMs: { min: 0, max: 3_600_000 },
   requestTimeoutSeconds: { min: 1, max: 600 },
+  tokensPerMinute: { min: 1, max: 999_999_999 },
+  requestsPerMinute: { min: 1, max: 9_999_999 },
+  bufferPercent: { min: 0, max: 90 },
+  maxTokens: { min: 1, max: 1_000_000_000_000 },
+  maxCostUsd: { min: 0.001, max: 1_000_000 },
 } as const;
 
 interface Definition<T> {
@@ -19,18 +25,31 @@ interface Definition<T> {
   readonly meaning: string;
 }
 
-function number(
+function number<F extends number | null>(
   env: string,
-  fallback: number,
+  fallback: F,
   { min, max }: { min: number; max: number },
   meaning: string,
-): Definition<number> {
+): Definition<number | F> {
   const allowed = `an integer from ${min} to ${max}`;
   const schema = z
     .string()
     .regex(/^\d{1,9}$/, allowed)
     .transform(Number)
     .refine(value => value >= min && value <= max, allowed);
+  return { env, fallback, schema, allowed, meaning };
+}
+
+const UNITS: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9 };
+
+/** Bytes, written with a unit. */
+function size(env: string, fallback: number, meaning: string): Definition<number> {
+  const allowed = 'a size from 1KB to 4GB, such as 100MB';
+  const schema = z
+    .string()
+    .regex(/^\d{1,4}(KB|MB|GB)$/, allowed)
+    .transform(value => Number.parseInt(value, 10) * (UNITS[value.slice(-2)] ?? 1))
+    .refine(bytes => bytes >= 1e3 && bytes <= 4e9, allowed);
   return { env, fallback, schema, allowed, meaning };
 }
 
@@ -56,9 +75,9 @@ export const SETTINGS = {
   apiKey: text('AZURE_OPENAI_API_KEY', 'a key', ANY_TEXT, 'only if set; otherwise Entra ID (`DefaultAzureCredential`)'),
   concurrency: number(
     'MAX_CONCURRENT_AI_CALLS',
-    10,
+    null,
     BOUNDS.concurrency,
-    "a run's calls in flight in each process; at most the ceiling",
+    "a run's calls in flight in each process, at most the ceiling; not set: 3 to 10 by the number of issues",
   ),
   ceiling: number(
     CEILING_VARIABLE,
@@ -66,7 +85,12 @@ export const SETTINGS = {
     BOUNDS.concurrency,
     "the host's ceiling of activities at one time, for each instance; overrides host.json",
   ),
-  batchSize: number('AI_BATCH_SIZE', 20, BOUNDS.batchSize, 'issues in a batch'),
+  batchSize: number(
+    'AI_BATCH_SIZE',
+    null,
+    BOUNDS.batchSize,
+    'issues in a batch; not set: 5 to 20 by the number of issues',
+  ),
   streams: number('AI_BATCH_STREAMS', 3, BOUNDS.streams, 'batches in flight'),
   batchDelayMs: number(
     'AI_BATCH_DELAY_MS',
@@ -76,10 +100,47 @@ export const SETTINGS = {
   ),
   requestTimeoutSeconds: number(
     'AZURE_OPENAI_REQUEST_TIMEOUT',
-    120,
+    null,
     BOUNDS.requestTimeoutSeconds,
-    'of one call, in seconds',
+    'of one call, in seconds; not set: 60 to 120 by the number of issues',
   ),
+  tokensPerMinute: number(
+    'AI_TOKENS_PER_MINUTE',
+    null,
+    BOUNDS.tokensPerMinute,
+    'what the deployment admits; not set: learned from its answers',
+  ),
+  requestsPerMinute: number(
+    'AI_REQUESTS_PER_MINUTE',
+    null,
+    BOUNDS.requestsPerMinute,
+    'what the deployment admits; not set: learned from its answers',
+  ),
+  bufferPercent: number(
+    'RATE_LIMIT_BUFFER',
+    null,
+    BOUNDS.bufferPercent,
+    'share of these limits that stays unused, in percent; not set: 20, shrinking as estimates prove right',
+  ),
+  tokenSliceSeconds: number(
+    'AI_TOKEN_SLICE_SECONDS',
+    60,
+    { min: 1, max: 60 },
+    'window in which the service admits its share of the tokens; 60 = the minute alone counts',
+  ),
+  cacheTtlSeconds: number(
+    'CACHE_TTL_SECONDS',
+    2_592_000,
+    { min: 0, max: 315_360_000 },
+    'how long answers are used again; 0 = never',
+  ),
+  cacheMemoryTtlSeconds: number(
+    'CACHE_MEMORY_TTL_SECONDS',
+    300,
+    { min: 0, max: 86_400 },
+    'how long a process keeps answers in memory; 0 = not at all',
+  ),
+  cacheMaxSize: size('CACHE_MAX_SIZE', 100_000_000, 'memory for answers in each process'),
   maxConnections: number(
     'AZURE_OPENAI_MAX_CONNECTIONS',
     20,
@@ -106,10 +167,12 @@ export const SETTINGS = {
     ANY_TEXT,
     'which user-assigned identity to use',
   ),
-} satisfies Record<string, Definition<number> | Definition<string | null>>;
+} satisfies Record<string, Definition<number> | Definition<number | null> | Definition<string | null>>;
 
-/** The app's settings, parsed; `null` where a text is not set. */
-export type Settings = { readonly [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K]['fallback'] };
+type ValueOf<D> = D extends Definition<infer T> ? T : never;
+
+/** The app's settings, parsed; `null` where one is not set that has no default. */
+export type Settings = { readonly [K in keyof typeof SETTINGS]: ValueOf<(typeof SETTINGS)[K]> };
 
 const EnvironmentSchema = z.object(
   Object.fromEntries(Object.values(SETTINGS).map(({ env, schema }) => [env, schema.optional()])),
@@ -157,30 +220,33 @@ const CALLS_OF_AN_ISSUE = 2;
 /** What the health page warns of: settings that are allowed one by one but do not fit together. */
 export function settingsWarnings(settings: Settings): string[] {
   const warnings: string[] = [];
-  if (settings.concurrency > settings.ceiling) {
+  const { ceiling } = settings;
+  const concurrency = settings.concurrency ?? Math.min(LARGEST_TIER.concurrency, ceiling);
+  const timeoutSeconds = settings.requestTimeoutSeconds ?? LARGEST_TIER.requestTimeoutSeconds;
+  if (concurrency > ceiling) {
     warnings.push(
-      `${SETTINGS.concurrency.env} is ${settings.concurrency}, but the host runs at most ${settings.ceiling} activities at one time ` +
-        `(${SETTINGS.ceiling.env}): runs use ${settings.ceiling}`,
+      `${SETTINGS.concurrency.env} is ${concurrency}, but the host runs at most ${ceiling} activities at one time ` +
+        `(${SETTINGS.ceiling.env}): runs use ${ceiling}`,
     );
   }
-  if (settings.concurrency < settings.ceiling) {
+  if (concurrency < ceiling) {
     warnings.push(
-      `the host may run ${settings.ceiling} activities at one time (${SETTINGS.ceiling.env}), but ${SETTINGS.concurrency.env} is ` +
-        `${settings.concurrency}: activities beyond it wait for a permit`,
+      `the host may run ${ceiling} activities at one time (${SETTINGS.ceiling.env}), but ${SETTINGS.concurrency.env} is ` +
+        `${concurrency}: activities beyond it wait for a permit`,
     );
   }
   const connections = Math.min(settings.maxConnections, settings.maxConnectionsPerHost);
-  if (settings.ceiling > connections) {
+  if (ceiling > connections) {
     const { maxConnections, maxConnectionsPerHost } = SETTINGS;
     warnings.push(
       `only ${connections} connections to the service (${maxConnections.env}, ${maxConnectionsPerHost.env}): calls beyond ` +
         'them wait, and their wait counts as part of their timeout',
     );
   }
-  const rounds = Math.ceil(settings.ceiling / settings.concurrency);
-  if (rounds * CALLS_OF_AN_ISSUE * settings.requestTimeoutSeconds > FUNCTION_TIMEOUT_SECONDS) {
+  const rounds = Math.ceil(ceiling / concurrency);
+  if (rounds * CALLS_OF_AN_ISSUE * timeoutSeconds > FUNCTION_TIMEOUT_SECONDS) {
     warnings.push(
-      `an activity may wait ${rounds - 1} times for a permit and make ${CALLS_OF_AN_ISSUE} calls of ${settings.requestTimeoutSeconds} s ` +
+      `an activity may wait ${rounds - 1} times for a permit and make ${CALLS_OF_AN_ISSUE} calls of ${timeoutSeconds} s ` +
         `(${SETTINGS.requestTimeoutSeconds.env}), but functionTimeout ends it after ${FUNCTION_TIMEOUT_SECONDS} s`,
     );
   }

@@ -20,7 +20,8 @@ export function addUsage(a: Usage, b: Usage): Usage {
   };
 }
 
-interface Price {
+/** US dollars for a million tokens. */
+export interface Price {
   readonly inputUsd: number;
   readonly cachedInputUsd: number;
   readonly outputUsd: number;
@@ -45,6 +46,12 @@ export const PRICES: Readonly<Record<string, Price>> = {
   'o4-mini': { inputUsd: 1.1, cachedInputUsd: 0.275, outputUsd: 4.4 },
 };
 
+/** The price of a model, named as by the service, with or without its date; null if the table does not hold it. */
+export function priceOf(model: string): Price | null {
+  const name = model.replace(/-\d{4}-\d{2}-\d{2}$/, '');
+  return (Object.hasOwn(PRICES, name) && PRICES[name]) || null;
+}
+
 /**
  * What tokens cost by the price table.
  *
@@ -52,8 +59,7 @@ export const PRICES: Readonly<Record<string, Price>> = {
  * @returns US dollars, or null for a model that the table does not hold
  */
 export function costUsd(usage: Usage, model: string): number | null {
-  const name = model.replace(/-\d{4}-\d{2}-\d{2}$/, '');
-  const price = Object.hasOwn(PRICES, name) ? PRICES[name] : undefined;
+  const price = priceOf(model);
   if (!price) return null;
   const { promptTokens, cachedTokens, completionTokens } = usage;
   const { inputUsd, cachedInputUsd, outputUsd } = price;
