@@ -1,30 +1,8 @@
 import type { RunPlan } from './run-request.ts';
 
-/** How a run's units (distinct issues) lie in batches and streams. */
-export interface Layout {
-  readonly units: number;
-  readonly batchSize: number;
-  readonly streams: number;
-}
-
-/** Lays units out: no stream without a batch. */
-export function layoutOf(units: number, { batchSize, streams }: Pick<RunPlan, 'batchSize' | 'streams'>): Layout {
-  return { units, batchSize, streams: Math.min(streams, Math.ceil(units / batchSize)) };
-}
-
-/**
- * The units of a stream's n-th batch: of all batches in input order, stream k takes every S-th one, from the k-th on.
- *
- * @returns ascending unit numbers; empty when the stream has no n-th batch
- */
-export function unitsOfBatch({ units, batchSize, streams }: Layout, stream: number, n: number): number[] {
-  const first = (n * streams + stream) * batchSize;
-  return Array.from({ length: Math.max(0, Math.min(batchSize, units - first)) }, (_, i) => first + i);
-}
-
-/** The stream that a unit belongs to. */
-export function streamOfUnit({ batchSize, streams }: Layout, unit: number): number {
-  return Math.floor(unit / batchSize) % streams;
+/** Streams that a run has: no stream without a batch. */
+export function streamsFor(units: number, { batchSize, streams }: Pick<RunPlan, 'batchSize' | 'streams'>): number {
+  return Math.min(streams, Math.ceil(units / batchSize));
 }
 
 const LEAST_DEADLINE_MS = 15 * 60_000;

@@ -16,6 +16,14 @@ export function streamInstanceId(runId: string, attempt: number, stream: number)
   return `${runId}:${attempt}:${stream}`;
 }
 
+/** Name of the entity that holds the capacity of a deployment, whose name is its key. */
+export const CAPACITY_ENTITY = 'capacity';
+
+/** Name of one attempt of a run at the capacity entity. */
+export function capacityRunId(runId: string, attempt: number): string {
+  return `${runId}:${attempt}`;
+}
+
 /** Row key of an issue by its place in the input (0-based); eight digits, so that text order is input order. */
 export function rowKey(index: number): string {
   return String(index).padStart(8, '0');

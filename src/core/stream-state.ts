@@ -1,13 +1,14 @@
-import { type Layout, unitsOfBatch } from './batch-plan.ts';
+import type { BatchUse, Bound, Grant } from './capacity/messages.ts';
 import { type AnalyzeOutput, RETRY, type StreamState } from './contracts.ts';
-import { handlingOf, isFailureCode } from './failures.ts';
+import { FAILURES, handlingOf, isFailureCode } from './failures.ts';
 import { addProgress, NO_PROGRESS, type Progress } from './progress.ts';
 
 /** A stream before its first batch. */
 export const FRESH_STREAM: StreamState = {
-  nextBatch: 0,
   deferred: [],
   resumeAtMs: 0,
+  hasMore: true,
+  used: null,
   stopsInRow: 0,
   stopped: null,
   progress: NO_PROGRESS,
@@ -16,15 +17,47 @@ export const FRESH_STREAM: StreamState = {
 /** After so many failures in a row that would be the same for every issue, a stream stops. */
 const STOPS_TO_GIVE_UP = 3;
 
+/** What a stream does next. */
+export type NextStep =
+  | { readonly kind: 'reserve'; readonly fresh: boolean; readonly want: number }
+  | { readonly kind: 'wait'; readonly untilMs: number }
+  | { readonly kind: 'end' };
+
+/** What to do next: wait for the pause to end, take what was put back and is due, then what nobody has drawn, then wait. */
+export function nextStep({ deferred, hasMore, resumeAtMs }: StreamState, batchSize: number, nowMs: number): NextStep {
+  if (deferred.length === 0 && !hasMore) return { kind: 'end' };
+  if (resumeAtMs > nowMs) return { kind: 'wait', untilMs: resumeAtMs };
+  const due = deferred.filter(({ notBeforeMs }) => notBeforeMs <= nowMs).length;
+  if (due > 0) return { kind: 'reserve', fresh: false, want: Math.min(due, batchSize) };
+  if (hasMore) return { kind: 'reserve', fresh: true, want: batchSize };
+  return { kind: 'wait', untilMs: Math.min(...deferred.map(({ notBeforeMs }) => notBeforeMs)) };
+}
+
 /**
- * Takes the next units of a stream: those put back first, then its next own batch.
+ * Takes the units that a grant allows.
  *
- * @returns the units (none left: empty) and the state without them
+ * @returns the units, none if it allows none, and the state without them and with the capacity entity told of the last batch
  */
-export function draw(layout: Layout, stream: number, state: StreamState): { units: number[]; state: StreamState } {
-  if (state.deferred.length > 0) return { units: state.deferred, state: { ...state, deferred: [] } };
-  const units = unitsOfBatch(layout, stream, state.nextBatch);
-  return { units, state: { ...state, nextBatch: state.nextBatch + 1 } };
+export function take(
+  state: StreamState,
+  fresh: boolean,
+  { granted, from, left }: Grant,
+  nowMs: number,
+): { readonly units: readonly number[]; readonly state: StreamState } {
+  const told = { ...state, used: null, hasMore: left > 0 };
+  if (fresh) return { units: Array.from({ length: granted }, (_, i) => from + i), state: told };
+  const due = state.deferred.filter(({ notBeforeMs }) => notBeforeMs <= nowMs).slice(0, granted);
+  return {
+    units: due.map(({ unit }) => unit),
+    state: { ...told, deferred: state.deferred.filter(each => !due.includes(each)) },
+  };
+}
+
+/** The state after a wait for what held the stream back. */
+export function waited(state: StreamState, bound: Bound, waitMs: number): StreamState {
+  if (bound === null) return state;
+  const waitedMs = { ...NO_PROGRESS.waitedMs, [bound]: waitMs };
+  return { ...state, progress: addProgress(state.progress, { ...NO_PROGRESS, waitedMs }) };
 }
 
 /**
@@ -39,8 +72,10 @@ export function fold(
   results: readonly (AnalyzeOutput | null)[],
   nextAtMs: number,
 ): StreamState {
-  const deferred = units.filter((_, i) => results[i]?.kind === 'deferred');
-  const notBefore = results.map(result => (result?.kind === 'deferred' ? result.notBeforeMs : 0));
+  const putBack = units.flatMap((unit, i) => {
+    const result = results[i];
+    return result?.kind === 'deferred' ? [{ unit, notBeforeMs: result.notBeforeMs }] : [];
+  });
   const progress = results
     .map(progressOf)
     .reduce(addProgress, addProgress(state.progress, { ...NO_PROGRESS, batches: 1 }));
@@ -49,8 +84,18 @@ export function fold(
     const code = stopCodeOf(result);
     stopsInRow = code === null ? 0 : stopsInRow + 1;
     if (stopsInRow >= STOPS_TO_GIVE_UP) stopped ??= { reason: 'fatal', code };
+    if (result?.kind === 'not_started') stopped ??= { reason: result.reason, code: null };
   }
-  return { ...state, deferred, resumeAtMs: Math.max(nextAtMs, ...notBefore), stopsInRow, stopped, progress };
+  const used = useOf(results, stopped?.code ?? null);
+  return {
+    ...state,
+    deferred: [...state.deferred, ...putBack],
+    resumeAtMs: nextAtMs,
+    used,
+    stopsInRow,
+    stopped,
+    progress,
+  };
 }
 
 function stopCodeOf(result: AnalyzeOutput | null): string | null {
@@ -60,11 +105,60 @@ function stopCodeOf(result: AnalyzeOutput | null): string | null {
 
 function progressOf(result: AnalyzeOutput | null): Progress {
   if (result === null) return { ...NO_PROGRESS, failed: 1 };
-  if (result.kind === 'deferred') return { ...NO_PROGRESS, deferrals: 1 };
-  const { outcome, copies, calls, usage, costUsd } = result;
-  const coalesced = outcome === 'succeeded' ? copies : 0;
-  return { ...NO_PROGRESS, calls, usage, costUsd, coalesced, [outcome]: 1 + copies };
+  const { calls, admittedTokens, throttled, retryAfterMs, storage } = result.seen;
+  const seen = { calls, admittedTokens, throttled, longestRetryAfterMs: retryAfterMs ?? 0, storage };
+  if (result.kind === 'deferred') return { ...NO_PROGRESS, ...seen, deferrals: 1 };
+  if (result.kind === 'not_started') return { ...NO_PROGRESS, ...seen };
+  const { outcome, cached, copies, usage, costUsd } = result;
+  const isSuccess = outcome === 'succeeded';
+  return {
+    ...NO_PROGRESS,
+    ...seen,
+    usage,
+    costUsd,
+    coalesced: isSuccess ? copies : 0,
+    cached: isSuccess && cached ? 1 + copies : 0,
+    [outcome]: 1 + copies,
+  };
 }
+
+/** What a batch came to, as the capacity entity needs it. */
+function useOf(results: readonly (AnalyzeOutput | null)[], fatal: string | null): BatchUse {
+  const known = results.filter(result => result !== null);
+  const settled = known.filter(result => result.kind === 'settled');
+  const deferred = known.filter(result => result.kind === 'deferred');
+  const refused = deferred.filter(({ seen }) => seen.throttled > 0);
+  const callSeconds = settled.flatMap(({ callMs }) => (callMs === null ? [] : [callMs / 1_000]));
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const limits = known.flatMap(({ seen }) => seen.limits ?? []).sort((a, b) => b.atMs - a.atMs);
+  return {
+    calls: sum(known.map(({ seen }) => seen.calls)),
+    admittedTokens: sum(known.map(({ seen }) => seen.admittedTokens)),
+    answered: callSeconds.length,
+    failed: known.filter(({ seen, ...result }) => 'code' in result && seen.calls > 0 && isServiceFailure(result.code))
+      .length,
+    throttled: refused.length,
+    retryAtMs: refused.length === 0 ? null : Math.max(...refused.map(({ notBeforeMs }) => notBeforeMs)),
+    billedTokens: sum(settled.map(({ usage }) => usage.promptTokens + usage.completionTokens)),
+    costUsd: sum(settled.map(({ costUsd }) => costUsd ?? 0)),
+    callCount: callSeconds.length,
+    callSeconds: sum(callSeconds),
+    callSecondsSquared: sum(callSeconds.map(seconds => seconds ** 2)),
+    completions: settled
+      .filter(({ callMs, outcome }) => callMs !== null && outcome === 'succeeded')
+      .map(({ usage }) => usage.completionTokens),
+    limits: limits[0] ?? null,
+    fatal,
+  };
+}
+
+/** Codes that stand for a service that does not answer as it should. */
+function isServiceFailure(code: string | null): boolean {
+  return code === 'breaker_open' || (isFailureCode(code) && FAILURES[code].handling === 'retry');
+}
+
+/** Events that a history gains by a reservation and the timers around it, as an estimate. */
+export const EVENTS_OF_A_RESERVATION = 8;
 
 /** Events that a history gains by a batch, as an estimate: four a task, eight a retry. */
 export function historyEventsOf(results: readonly (AnalyzeOutput | null)[]): number {

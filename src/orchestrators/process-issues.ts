@@ -1,5 +1,7 @@
 import type { OrchestrationContext, OrchestrationHandler, Task } from 'durable-functions';
-import { deadlineMsFor, layoutOf } from '../core/batch-plan.ts';
+import { deadlineMsFor, streamsFor } from '../core/batch-plan.ts';
+import type { CapacityView } from '../core/capacity/messages.ts';
+import { termsOf } from '../core/capacity/terms.ts';
 import {
   CONTRACTS,
   type Loaded,
@@ -9,11 +11,12 @@ import {
   type StreamInput,
   type StreamOutput,
 } from '../core/contracts.ts';
-import { streamInstanceId } from '../core/names.ts';
+import { capacityRunId, streamInstanceId } from '../core/names.ts';
 import { addProgress, NO_PROGRESS } from '../core/progress.ts';
 import type { RootStatus } from '../core/run-status.ts';
 import { FRESH_STREAM } from '../core/stream-state.ts';
 import { allSettled, type Settled } from './all-settled.ts';
+import { leave } from './capacity-calls.ts';
 import { activityRetry } from './retry-options.ts';
 
 /**
@@ -24,7 +27,7 @@ import { activityRetry } from './retry-options.ts';
 export const processIssues: OrchestrationHandler = function* (context) {
   const input = context.df.getInput<RunInput>();
   const startedAtMs = nowMs(context);
-  showStatus(context, { phase: 'loading', total: 0, units: 0, streams: 0 });
+  showStatus(context, { phase: 'loading', total: 0, units: 0, streams: 0, kept: NO_PROGRESS });
   let loaded: Loaded;
   try {
     loaded = (yield callActivity(context, CONTRACTS.loadIssues.name, input)) as Loaded;
@@ -34,28 +37,39 @@ export const processIssues: OrchestrationHandler = function* (context) {
     throw error;
   }
 
-  const layout = layoutOf(loaded.units, input.plan);
-  const deadlineAtMs = startedAtMs + deadlineMsFor(loaded.units, input.plan);
-  const status = { total: loaded.total, units: loaded.units, streams: layout.streams };
+  const streams = streamsFor(loaded.units, input.plan);
+  const { total, units, kept } = loaded;
+  const status = { total, units, streams, kept };
   showStatus(context, { phase: 'analyzing', ...status });
-  const tasks = Array.from({ length: layout.streams }, (_, stream) => {
-    const { runId, attempt, plan } = input;
-    const streamInput: StreamInput = { runId, stream, plan, layout, deadlineAtMs, state: FRESH_STREAM };
-    return context.df.callSubOrchestrator(
-      CONTRACTS.processStream.name,
-      streamInput,
-      streamInstanceId(runId, attempt, stream),
-    );
-  });
-  const settled = yield* allSettled<StreamOutput>(context, tasks);
+  const terms = termsOf(input.plan, loaded);
+  const deadlineAtMs = startedAtMs + deadlineMsFor(units, input.plan);
+  const settled = yield* allSettled<StreamOutput>(
+    context,
+    Array.from({ length: streams }, (_, stream) => callStream(context, input, { stream, terms, deadlineAtMs })),
+  );
+  const ended = settled.flatMap((end, stream) => (end.ok ? [{ stream, ...end.value }] : []));
+  const uses = ended.flatMap(({ stream, used }) => (used ? [{ stream, used }] : []));
+  const farewell = { runId: capacityRunId(input.runId, input.attempt), nowMs: nowMs(context), terms, uses };
+  const capacity = streams === 0 ? null : ((yield leave(context, input.plan.deployment, farewell)) as CapacityView);
 
   showStatus(context, { phase: 'reporting', ...status });
-  const { deferrals, batches } = settled
-    .map(end => (end.ok ? end.value.progress : NO_PROGRESS))
-    .reduce(addProgress, NO_PROGRESS);
-  const folded = { failure: null, loaded: { layout, ends: settled.map(endOf), deferrals, batches } };
+  const progress = ended.map(end => end.progress).reduce(addProgress, NO_PROGRESS);
+  const folded = { failure: null, loaded: { loaded, ends: settled.map(endOf), progress, capacity } };
   return yield callActivity(context, CONTRACTS.buildReport.name, reportInput(context, input, startedAtMs, folded));
 };
+
+function callStream(
+  context: OrchestrationContext,
+  { runId, attempt, plan }: RunInput,
+  part: Pick<StreamInput, 'stream' | 'terms' | 'deadlineAtMs'>,
+): Task {
+  const input: StreamInput = { runId, attempt, plan, ...part, state: FRESH_STREAM };
+  return context.df.callSubOrchestrator(
+    CONTRACTS.processStream.name,
+    input,
+    streamInstanceId(runId, attempt, part.stream),
+  );
+}
 
 function callActivity(context: OrchestrationContext, name: string, input: RunInput | ReportInput): Task {
   return context.df.callActivityWithRetry(name, activityRetry(), input);

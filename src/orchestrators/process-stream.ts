@@ -1,4 +1,5 @@
 import type { OrchestrationContext, OrchestrationHandler, Task } from 'durable-functions';
+import type { Bound, Grant } from '../core/capacity/messages.ts';
 import {
   type AnalyzeInput,
   type AnalyzeOutput,
@@ -7,59 +8,123 @@ import {
   type StreamOutput,
   type StreamState,
 } from '../core/contracts.ts';
+import { capacityRunId } from '../core/names.ts';
 import type { StreamStatus } from '../core/run-status.ts';
-import { draw, fold, historyEventsOf, MAX_HISTORY_EVENTS } from '../core/stream-state.ts';
+import {
+  EVENTS_OF_A_RESERVATION,
+  fold,
+  historyEventsOf,
+  MAX_HISTORY_EVENTS,
+  nextStep,
+  take,
+  waited,
+} from '../core/stream-state.ts';
 import { allSettled } from './all-settled.ts';
+import { reserve } from './capacity-calls.ts';
 import { activityRetry } from './retry-options.ts';
 
+/** No wait is longer, so that a stream hears of a cancelled or resumed run, and of a service that answers again. */
+const LONGEST_WAIT_MS = 30_000;
+
 /**
- * One chain of batches: draw, wait by durable timer, fan out one activity per issue, fold what they came to, again.
+ * One chain of batches: reserve room at the deployment, wait by durable timer until it is there, fan out one activity per
+ * issue, fold what they came to, again.
  *
  * Carried state lies in the input. The history is kept short by continuing as new.
  */
 export const processStream: OrchestrationHandler = function* (context) {
   const input = context.df.getInput<StreamInput>();
+  const { plan, deadlineAtMs } = input;
   let state = input.state;
-  showStatus(context, state);
-  for (let historyEvents = 0; historyEvents < MAX_HISTORY_EVENTS; ) {
-    const drawn = draw(input.layout, input.stream, state);
-    if (drawn.units.length === 0) return outputOf(state);
-    if (nowMs(context) < state.resumeAtMs) {
-      yield context.df.createTimer(new Date(Math.min(state.resumeAtMs, input.deadlineAtMs)));
-    }
-    if (nowMs(context) >= input.deadlineAtMs)
-      return outputOf({ ...state, stopped: { reason: 'deadline', code: null } });
-
-    const settled = yield* allSettled<AnalyzeOutput>(
-      context,
-      drawn.units.map(unit => analyze(context, input, unit)),
-    );
-    const results = settled.map(end => (end.ok ? end.value : null));
-    state = fold(drawn.state, drawn.units, results, nowMs(context) + input.plan.batchDelayMs);
-    showStatus(context, state);
+  showStatus(context, state, null);
+  for (let historyEvents = 0; historyEvents < MAX_HISTORY_EVENTS; historyEvents += EVENTS_OF_A_RESERVATION) {
     if (state.stopped) return outputOf(state);
+    const step = nextStep(state, plan.batchSize, nowMs(context));
+    if (step.kind === 'end') return outputOf(state);
+    if (nowMs(context) >= deadlineAtMs) return outputOf(stop(state, 'deadline'));
+    if (step.kind === 'wait') {
+      yield timer(context, Math.min(step.untilMs, deadlineAtMs));
+      continue;
+    }
+
+    const askedAtMs = nowMs(context);
+    const grant = (yield reserve(context, plan.deployment, messageOf(input, state, step, askedAtMs))) as Grant;
+    const taken = take(state, step.fresh, grant, askedAtMs);
+    state = waited(taken.state, grant.bound, Math.max(0, grant.startAtMs - nowMs(context)));
+    if (isOver(grant)) return outputOf(stop(state, grant.control));
+    if (grant.startAtMs > nowMs(context)) {
+      showStatus(context, state, grant.bound);
+      yield timer(context, taken.units.length > 0 ? grant.startAtMs : Math.min(grant.startAtMs, deadlineAtMs));
+    }
+    if (taken.units.length === 0) continue;
+
+    const outAtMs = nowMs(context);
+    const tasks = taken.units.map((unit, i) =>
+      analyze(context, input, unit, grant, Math.max(outAtMs, grant.startAtMs + i * grant.spacingMs)),
+    );
+    const settled = yield* allSettled<AnalyzeOutput>(context, tasks);
+    const results = settled.map(end => (end.ok ? end.value : null));
+    state = fold(state, taken.units, results, nowMs(context) + plan.batchDelayMs);
+    showStatus(context, state, null);
     historyEvents += historyEventsOf(results);
   }
   context.df.continueAsNew({ ...input, state });
   return undefined;
 };
 
-function analyze(context: OrchestrationContext, { runId, plan }: StreamInput, unit: number): Task {
-  const { analysis, deployment, concurrency, requestTimeoutMs, ledgerShards } = plan;
+function messageOf(
+  { runId, attempt, stream, terms }: StreamInput,
+  { used }: StreamState,
+  { fresh, want }: { readonly fresh: boolean; readonly want: number },
+  askedAtMs: number,
+) {
+  return { runId: capacityRunId(runId, attempt), stream, nowMs: askedAtMs, want, fresh, terms, used };
+}
+
+type StopReason = NonNullable<StreamState['stopped']>['reason'];
+
+/** Whether the run is told to stop; a paused one is told to wait. */
+function isOver(grant: Grant): grant is Grant & { readonly control: StopReason } {
+  return grant.control !== 'go' && grant.control !== 'paused';
+}
+
+function stop(state: StreamState, reason: StopReason): StreamState {
+  return { ...state, stopped: state.stopped ?? { reason, code: null } };
+}
+
+function timer(context: OrchestrationContext, untilMs: number): Task {
+  return context.df.createTimer(new Date(Math.min(untilMs, nowMs(context) + LONGEST_WAIT_MS)));
+}
+
+function analyze(
+  context: OrchestrationContext,
+  { runId, attempt, plan }: StreamInput,
+  unit: number,
+  { maxCompletionTokens }: Grant,
+  startAtMs: number,
+): Task {
+  const { analysis, deployment, concurrency, requestTimeoutMs, ledgerShards, useCache } = plan;
   const input: AnalyzeInput = {
     runId,
+    attempt,
     unit,
-    plan: { analysis, deployment, concurrency, requestTimeoutMs, ledgerShards },
+    startAtMs,
+    maxCompletionTokens,
+    plan: { analysis, deployment, concurrency, requestTimeoutMs, ledgerShards, useCache },
   };
   return context.df.callActivityWithRetry(CONTRACTS.analyzeIssue.name, activityRetry(), input);
 }
 
-function showStatus(context: OrchestrationContext, { progress, resumeAtMs, stopped }: StreamState): void {
-  context.df.setCustomStatus({ progress, resumeAtMs, stopped } satisfies StreamStatus);
+function showStatus(
+  context: OrchestrationContext,
+  { progress, resumeAtMs, stopped }: StreamState,
+  waitingFor: Bound,
+): void {
+  context.df.setCustomStatus({ progress, resumeAtMs, stopped, waitingFor } satisfies StreamStatus);
 }
 
-function outputOf({ stopped, progress }: StreamState): StreamOutput {
-  return { stopped, progress };
+function outputOf({ stopped, progress, used }: StreamState): StreamOutput {
+  return { stopped, progress, used };
 }
 
 function nowMs(context: OrchestrationContext): number {

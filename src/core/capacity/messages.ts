@@ -56,8 +56,8 @@ export const BatchUseSchema = z.object({
   failed: z.int(),
   /** Units that the service refused for its limits. */
   throttled: z.int(),
-  /** The longest wait that the service asked for; null if it asked for none. */
-  retryAfterMs: z.number().nullable(),
+  /** Until when the service asked to wait, in milliseconds since 1970; null if it did not. */
+  retryAtMs: z.number().nullable(),
   /** Billed tokens and their price. */
   billedTokens: z.int(),
   costUsd: z.number(),
@@ -114,7 +114,17 @@ export const GrantSchema = z.object({
 });
 export type Grant = z.infer<typeof GrantSchema>;
 
-/** A run leaves, or is told to pause, go on or stop. */
+/** A run has ended. */
+export const LeaveSchema = z.object({
+  runId: z.string(),
+  nowMs: z.number(),
+  terms: RunTermsSchema,
+  /** What became of the last grants of its streams. */
+  uses: z.array(z.object({ stream: z.int(), used: BatchUseSchema })),
+});
+export type Leave = z.infer<typeof LeaveSchema>;
+
+/** A run is told to pause, go on or stop. */
 export const RunControlSchema = z.object({ runId: z.string(), control: ControlSchema, nowMs: z.number() });
 export type RunControlMessage = z.infer<typeof RunControlSchema>;
 

@@ -1,0 +1,51 @@
+/** How long answers were: how many of them had so many tokens, in steps of {@link STEP}; keys are the steps' numbers. */
+export type AnswerSizes = Readonly<Record<string, number>>;
+
+const STEP = 16;
+/** From so many answers on, the longest of them tell how much room an answer needs. */
+const ENOUGH = 200;
+/** Beyond so many, older answers count half. */
+const PLENTY = 10_000;
+const QUANTILE = 0.995;
+const MARGIN = 1.25;
+
+/** Counts answers in. */
+export function withAnswers(sizes: AnswerSizes, completions: readonly number[]): AnswerSizes {
+  const counts = new Map(Object.entries(sizes));
+  for (const tokens of completions) {
+    const step = String(Math.ceil(tokens / STEP));
+    counts.set(step, (counts.get(step) ?? 0) + 1);
+  }
+  const isPlenty = total(Object.fromEntries(counts)) > PLENTY;
+  return Object.fromEntries([...counts].map(([step, count]) => [step, isPlenty ? Math.ceil(count / 2) : count]));
+}
+
+/**
+ * The `max_completion_tokens` that all but one answer in two hundred fit into, with a quarter more.
+ *
+ * The service admits by what an answer may have, not by what it has: room that no answer uses is throughput lost.
+ *
+ * @param most - what the analysis asks for; also the answer while fewer than 200 answers are known
+ */
+export function answerRoom(sizes: AnswerSizes, most: number): number {
+  const known = total(sizes);
+  if (known < ENOUGH) return most;
+  let rest = known * (1 - QUANTILE);
+  const descending = Object.entries(sizes).sort(([a], [b]) => Number(b) - Number(a));
+  const [step] = descending.find(([, count]) => {
+    rest -= count;
+    return rest < 0;
+  }) ?? ['0'];
+  return Math.min(most, STEP * Math.ceil(Number(step) * MARGIN));
+}
+
+/** Tokens of an answer in the mean, to half a step; null before the first. */
+export function meanAnswer(sizes: AnswerSizes): number | null {
+  const known = total(sizes);
+  if (known === 0) return null;
+  return Object.entries(sizes).reduce((sum, [step, count]) => sum + (Number(step) - 0.5) * STEP * count, 0) / known;
+}
+
+function total(sizes: AnswerSizes): number {
+  return Object.values(sizes).reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,123 @@
+import { answerRoom } from './answer-room.ts';
+import { standingOf } from './fair-share.ts';
+import { bufferOf } from './learning.ts';
+import type { Bound, RunTerms } from './messages.ts';
+import { type Pace, paceOf } from './pace.ts';
+import type { CapacityState, Meter, RunShare } from './state.ts';
+
+/** Calls of a grant start within so long; a batch waits for its last call's instant in its activities. */
+const LONGEST_SPAN_MS = 5_000;
+/** A start that lies further ahead is not booked yet: whoever waits for it asks again. */
+export const HORIZON_MS = 30_000;
+/** A run that is ahead of others is looked at again so soon. */
+const TURN_MS = 2_000;
+/** Requests are judged in slices of a second by some deployments; what holds there holds in any longer slice. */
+const REQUEST_SLICE_MS = 1_000;
+/** Bounds within which a booking makes up for what earlier ones were wrong by. */
+const LEAST_STRETCH = 0.5;
+const LARGEST_STRETCH = 3;
+
+/** Tokens that a call of the run may have for its answer. */
+export function roomOf({ answers }: CapacityState, { analysis, maxCompletionTokens }: RunTerms): number {
+  return answerRoom(answers[analysis] ?? {}, maxCompletionTokens);
+}
+
+/** The paces of both meters for a run's calls. */
+export function pacesOf(state: CapacityState, terms: RunTerms, tokensEach: number): { tokens: Pace; requests: Pace } {
+  const buffer = bufferOf(state, terms.bufferPercent);
+  const recent = recentSizes(state);
+  const largest = recent.every(size => size === tokensEach) ? null : Math.max(tokensEach, ...recent);
+  const tokensPerMinute = terms.tokensPerMinute ?? state.tokens.perMinute;
+  const requestsPerMinute = terms.requestsPerMinute ?? state.requests.perMinute;
+  const { tokenSliceMs: sliceMs } = terms;
+  return {
+    tokens: paceOf({ perMinute: tokensPerMinute, buffer, sliceMs }, tokensEach, largest),
+    requests: paceOf({ perMinute: requestsPerMinute, buffer, sliceMs: REQUEST_SLICE_MS }, 1, null),
+  };
+}
+
+const MINUTE_MS = 60_000;
+
+/** Sizes of the calls in the minute before the last booked one. */
+function recentSizes({ sizes, nowMs }: CapacityState): number[] {
+  return sizes.filter(({ atMs }) => atMs > nowMs - MINUTE_MS).map(({ tokens }) => tokens);
+}
+
+/**
+ * Tokens that the calls of the last minute leave no room for, although a call of this size needs it: calls of one size are
+ * packed without any, calls of several sizes leave room for the largest of them.
+ */
+function missingRoom(recent: readonly number[], tokensEach: number): number {
+  if (recent.every(size => size === tokensEach)) return 0;
+  return Math.max(tokensEach, ...recent) - (recent.length === 1 ? 0 : Math.max(...recent));
+}
+
+/** So many calls from an instant on, or a time to ask again. */
+export type Slot =
+  | {
+      readonly kind: 'free';
+      readonly units: number;
+      readonly startAtMs: number;
+      readonly spacingMs: number;
+      readonly tag: number;
+      readonly bound: Bound;
+      /** The state with the slot booked. */
+      readonly state: CapacityState;
+    }
+  | { readonly kind: 'later'; readonly atMs: number; readonly bound: Bound };
+
+/**
+ * Books calls of a run on both meters: in time that was given back, if there is some, else at their end.
+ *
+ * @param units - wanted; as many as start within 5 s are booked
+ */
+export function book(state: CapacityState, runId: string, run: RunShare, terms: RunTerms, units: number): Slot {
+  const { nowMs, tokens, requests } = state;
+  const { tokensEach } = run;
+  const paces = pacesOf(state, terms, tokensEach);
+  const stretch = clamp(1 + state.carriedTokens / (units * tokensEach), LEAST_STRETCH, LARGEST_STRETCH);
+  const tokenSpacingMs = paces.tokens.spacingMs * stretch;
+  const spacingMs = Math.max(tokenSpacingMs, paces.requests.spacingMs);
+  const bound: Bound = spacingMs === 0 ? null : tokenSpacingMs >= paces.requests.spacingMs ? 'tokens' : 'requests';
+  const { tag, lead } = standingOf(state, runId);
+  if (spacingMs > 0 && lead > (LONGEST_SPAN_MS / spacingMs) * tokensEach) {
+    return { kind: 'later', atMs: nowMs + Math.min(TURN_MS, (lead / tokensEach) * spacingMs), bound };
+  }
+  const most = Math.min(units, spacingMs === 0 ? units : 1 + Math.floor(LONGEST_SPAN_MS / spacingMs));
+  const gap = state.gaps.find(({ fromMs, toMs }) => toMs - Math.max(fromMs, nowMs) >= spacingMs);
+  const roomMs = (missingRoom(recentSizes(state), tokensEach) / tokensEach) * paces.tokens.spacingMs;
+  const startAtMs = gap
+    ? Math.max(gap.fromMs, nowMs)
+    : Math.max(earliest(tokens, paces.tokens, nowMs) + roomMs, earliest(requests, paces.requests, nowMs));
+  if (startAtMs > nowMs + HORIZON_MS) return { kind: 'later', atMs: startAtMs, bound };
+  const count = gap && spacingMs > 0 ? Math.min(most, Math.floor((gap.toMs - startAtMs) / spacingMs)) : most;
+  const lastAtMs = startAtMs + (count - 1) * spacingMs;
+  const after = (meter: Meter, ownSpacingMs: number): Meter =>
+    ownSpacingMs === 0 || gap ? meter : { ...meter, nextAtMs: lastAtMs + ownSpacingMs };
+  return {
+    kind: 'free',
+    units: count,
+    startAtMs: Math.max(startAtMs, spacingMs === 0 ? nowMs : startAtMs),
+    spacingMs,
+    tag: tag + count * tokensEach,
+    bound: startAtMs > nowMs ? bound : null,
+    state: {
+      ...state,
+      carriedTokens: state.carriedTokens - count * (stretch - 1) * tokensEach,
+      tokens: after(tokens, tokenSpacingMs),
+      requests: after(requests, paces.requests.spacingMs),
+      gaps: state.gaps.map(each => (each === gap ? { ...each, fromMs: lastAtMs + spacingMs } : each)),
+      servedTag: tag,
+      sizes: [...state.sizes.filter(({ tokens: size }) => size !== tokensEach), { tokens: tokensEach, atMs: lastAtMs }],
+    },
+  };
+}
+
+/** When a meter allows the next call; a late caller may start a little in the past. */
+function earliest({ nextAtMs }: Meter, { spacingMs, toleranceMs }: Pace, nowMs: number): number {
+  return spacingMs === 0 ? Number.NEGATIVE_INFINITY : Math.max(nextAtMs, nowMs - toleranceMs);
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}

@@ -1,0 +1,285 @@
+import { type AnswerSizes, answerRoom, meanAnswer } from './answer-room.ts';
+import { book, HORIZON_MS, pacesOf, roomOf, type Slot } from './booking.ts';
+import { isContending } from './fair-share.ts';
+import { bufferOf, corrected, learn, requestFigures, tokenFigures } from './learning.ts';
+import type {
+  BatchUse,
+  Bound,
+  CapacityView,
+  Control,
+  Grant,
+  Leave,
+  Reserve,
+  RunControlMessage,
+  RunTerms,
+} from './messages.ts';
+import { afterBatch, passage } from './service-gate.ts';
+import type { CapacityState, OpenGrant, RunShare } from './state.ts';
+
+/** Beyond the request timeout, what an unreported grant is given. */
+const GRACE_MS = 30_000;
+/** How long a batch that was told to stop may still begin calls, since workers look at the run's control now and then. */
+const STOPPING_MS = 3_000;
+/** While a batch of the run's own is under way that may free some of its budget. */
+const BUDGET_RECHECK_MS = 2_000;
+/** A start so little ahead is no wait for the meters. */
+const NO_DELAY_MS = 250;
+const MINUTE_MS = 60_000;
+/** A run that was not seen for so long has ended without a word. */
+const FORGET_RUN_MS = 86_400_000;
+
+/** A state and what is answered to the message that led to it. */
+export interface Answered<T> {
+  readonly state: CapacityState;
+  readonly answer: T;
+}
+
+/**
+ * Books calls: at which instant the first of them may start and how they follow each other, so that all runs together
+ * stay within the deployment's limits, each run has its fair share, and a service that fails is left alone.
+ *
+ * The stream's last batch is settled first. Nothing is granted while the run is paused, stopped or out of budget, while
+ * the service is closed to callers, or while the next free instant is more than 30 s ahead.
+ */
+export function reserve(before: CapacityState, message: Reserve): Answered<Grant> {
+  const { runId, stream, terms, used, nowMs } = message;
+  const key = grantKey(runId, stream);
+  const arrived = withRun(withTime(before, nowMs), message);
+  const state = withoutExpired(settle(arrived, key, runId, terms, used));
+  const run = state.runs[runId] as RunShare;
+  const decision = decide(state, message, run);
+  return decision.kind === 'free'
+    ? granted(message, run, decision)
+    : {
+        state: withShare(state, runId, { ...run, isDelayed: isMeterBound(decision.bound) }),
+        answer: { ...answerTo(state, message, run), startAtMs: decision.atMs, bound: decision.bound },
+      };
+}
+
+/** Pauses, resumes or stops a run; booked time that it no longer needs goes back at once. */
+export function control(before: CapacityState, { runId, control: wish, nowMs }: RunControlMessage): CapacityState {
+  const state = withTime(before, nowMs);
+  const run = state.runs[runId];
+  if (!run) return state;
+  const told = withShare(state, runId, { ...run, control: wish });
+  return wish === 'go' ? told : withoutGrants(told, grant => grant.runId === runId);
+}
+
+/** Takes out a run that has ended, after the last batches of its streams. */
+export function leave(before: CapacityState, { runId, nowMs, terms, uses }: Leave): Answered<CapacityView> {
+  const settled = uses.reduce(
+    (state, { stream, used }) => settle(state, grantKey(runId, stream), runId, terms, used),
+    withRun(withTime(before, nowMs), { runId, terms }),
+  );
+  const { [runId]: _, ...runs } = settled.runs;
+  const state = { ...withoutGrants(settled, grant => grant.runId === runId), runs };
+  return { state, answer: capacityView(state) };
+}
+
+/** What plans and reports show of a deployment. */
+export function capacityView(state: CapacityState): CapacityView {
+  const { count, seconds, squares } = state.calls;
+  const mean = count > 0 ? seconds / count : 0;
+  const deviation = Math.sqrt(Math.max(0, squares / Math.max(1, count) - mean * mean));
+  const byAnalysis = (figure: (sizes: AnswerSizes) => number) =>
+    Object.fromEntries(Object.entries(state.answers).map(([name, sizes]) => [name, figure(sizes)]));
+  return {
+    tokensPerMinute: state.tokens.perMinute,
+    requestsPerMinute: state.requests.perMinute,
+    bufferPercent: 100 * bufferOf(state, null),
+    maxCompletionTokens: byAnalysis(sizes => answerRoom(sizes, Number.MAX_SAFE_INTEGER)),
+    meanCompletionTokens: byAnalysis(sizes => meanAnswer(sizes) ?? 0),
+    callMs: mean > 0 ? { count: Math.round(count), mean: mean * 1_000, cv: deviation / mean } : null,
+    closedUntilMs: state.gate.closedUntilMs > state.nowMs ? state.gate.closedUntilMs : null,
+  };
+}
+
+function grantKey(runId: string, stream: number): string {
+  return `${runId}/${stream}`;
+}
+
+function withTime(state: CapacityState, nowMs: number): CapacityState {
+  return { ...state, nowMs: Math.max(state.nowMs, nowMs) };
+}
+
+function withShare(state: CapacityState, runId: string, run: RunShare): CapacityState {
+  return { ...state, runs: { ...state.runs, [runId]: run } };
+}
+
+/** The state with the run in it, seen now; a lost state takes its terms from the message. */
+function withRun(state: CapacityState, { runId, terms }: Pick<Reserve, 'runId' | 'terms'>): CapacityState {
+  const known = state.runs[runId];
+  const { spentTokens, spentUsd } = terms;
+  const fresh: RunShare = {
+    seenAtMs: state.nowMs,
+    cursor: 0,
+    control: 'go',
+    tag: 0,
+    isDelayed: false,
+    tokensEach: terms.promptTokensEach + roomOf(state, terms),
+    spentTokens,
+    spentUsd,
+  };
+  const { seenAtMs, tokensEach } = fresh;
+  const isDelayed = known !== undefined && isContending(known, state.nowMs);
+  return withShare(state, runId, { ...fresh, ...known, seenAtMs, tokensEach, isDelayed });
+}
+
+/** The state after a stream's last batch. */
+function settle(
+  before: CapacityState,
+  key: string,
+  runId: string,
+  terms: RunTerms,
+  use: BatchUse | null,
+): CapacityState {
+  const { [key]: grant = null, ...grants } = before.grants;
+  const run = before.runs[runId] as RunShare;
+  const state = { ...before, grants };
+  if (!use) return state;
+  const spent: RunShare = {
+    ...run,
+    spentTokens: run.spentTokens + use.billedTokens,
+    spentUsd: run.spentUsd + use.costUsd,
+    control: use.fatal !== null && run.control === 'go' ? 'fatal' : run.control,
+  };
+  const gate = afterBatch(state.gate, key, use, state.nowMs);
+  const learned = withShare({ ...learn(state, use, terms.analysis, grant), gate }, runId, spent);
+  if (!use.limits) return learned;
+  const { tokens, requests } = pacesOf(learned, terms, run.tokensEach);
+  const rateOf = (spacingMs: number, size: number) => (spacingMs === 0 ? 0 : size / spacingMs);
+  return {
+    ...learned,
+    tokens: corrected(learned.tokens, tokenFigures(use.limits), rateOf(tokens.spacingMs, run.tokensEach)),
+    requests: corrected(learned.requests, requestFigures(use.limits), rateOf(requests.spacingMs, 1)),
+  };
+}
+
+/** Grants that nobody reported, and runs that ended without a word, are given up. */
+function withoutExpired(state: CapacityState): CapacityState {
+  const runs = Object.entries(state.runs).filter(([, run]) => state.nowMs - run.seenAtMs < FORGET_RUN_MS);
+  const gaps = state.gaps.filter(({ fromMs, toMs }) => toMs > state.nowMs && toMs > fromMs);
+  const sizes = state.sizes.filter(({ atMs }) => atMs > state.nowMs - MINUTE_MS);
+  const kept = { ...state, gaps, sizes, runs: Object.fromEntries(runs) };
+  return withoutGrants(kept, ({ expiresAtMs }) => expiresAtMs <= state.nowMs);
+}
+
+/** The state without some grants: what of their time lies ahead can be booked again, and a probe among them has failed to come. */
+function withoutGrants(state: CapacityState, isGivenUp: (grant: OpenGrant) => boolean): CapacityState {
+  const entries = Object.entries(state.grants);
+  const givenUp = entries.filter(([, grant]) => isGivenUp(grant));
+  const gaps = givenUp
+    .map(([, { startAtMs, endAtMs }]) => ({ fromMs: Math.max(startAtMs, state.nowMs + STOPPING_MS), toMs: endAtMs }))
+    .filter(({ fromMs, toMs }) => toMs > fromMs);
+  const { probe } = state.gate;
+  return {
+    ...state,
+    grants: Object.fromEntries(entries.filter(([, grant]) => !isGivenUp(grant))),
+    gaps: [...state.gaps, ...gaps],
+    gate: { ...state.gate, probe: givenUp.some(([key]) => key === probe) ? null : probe },
+  };
+}
+
+type Decision =
+  | (Extract<Slot, { kind: 'free' }> & { readonly isProbe: boolean })
+  | { readonly kind: 'later'; readonly atMs: number; readonly bound: Bound };
+
+function decide(state: CapacityState, message: Reserve, run: RunShare): Decision {
+  const { nowMs } = state;
+  const { runId, terms, fresh, want } = message;
+  const later = (atMs: number, bound: Bound): Decision => ({
+    kind: 'later',
+    atMs: Math.min(atMs, nowMs + HORIZON_MS),
+    bound,
+  });
+  if (run.control !== 'go') return later(nowMs + HORIZON_MS, run.control === 'paused' ? 'paused' : null);
+  const asked = fresh ? Math.min(want, terms.units - run.cursor) : want;
+  if (asked <= 0) return later(nowMs, null);
+  const affordable = affordableUnits(state, terms, runId, run);
+  if (affordable < 1) return later(nowMs + BUDGET_RECHECK_MS, 'budget');
+  const pass = passage(state.gate, nowMs);
+  if (pass.kind === 'wait') return later(pass.untilMs, 'service');
+  const isProbe = pass.kind === 'probe';
+  const most = isProbe ? 1 : state.isProbed ? asked : Math.min(asked, terms.probe);
+  const slot = book(state, runId, run, terms, Math.min(most, affordable));
+  return slot.kind === 'free' ? { ...slot, isProbe } : later(slot.atMs, slot.bound);
+}
+
+/** How many calls the run's budget pays for if each takes all it may. */
+function affordableUnits(state: CapacityState, terms: RunTerms, runId: string, run: RunShare): number {
+  const open = Object.values(state.grants).filter(grant => grant.runId === runId);
+  const reserved = (costOf: (grant: OpenGrant) => number) =>
+    open.reduce((sum, grant) => sum + grant.units * costOf(grant), 0);
+  const left = (cap: number | null, spent: number, held: number, each: number) =>
+    cap === null || each === 0 ? Number.POSITIVE_INFINITY : (cap - spent - held) / each;
+  const byTokens = left(
+    terms.maxTokens,
+    run.spentTokens,
+    reserved(grant => grant.tokensEach),
+    run.tokensEach,
+  );
+  const usdEach = costUsdOf(state, terms);
+  const byCost = left(
+    terms.maxCostUsd,
+    run.spentUsd,
+    reserved(grant => grant.costUsdEach),
+    usdEach,
+  );
+  return Math.floor(Math.min(byTokens, byCost));
+}
+
+function costUsdOf(state: CapacityState, terms: RunTerms): number {
+  if (terms.price === null) return 0;
+  return (terms.promptTokensEach * terms.price.inputUsd + roomOf(state, terms) * terms.price.outputUsd) / 1e6;
+}
+
+function isMeterBound(bound: Bound): boolean {
+  return bound === 'tokens' || bound === 'requests';
+}
+
+function granted(message: Reserve, run: RunShare, decision: Extract<Decision, { kind: 'free' }>): Answered<Grant> {
+  const { runId, stream, terms, fresh } = message;
+  const { units, startAtMs, spacingMs, tag, isProbe, bound, state } = decision;
+  const endAtMs = startAtMs + units * spacingMs;
+  const grant: OpenGrant = {
+    runId,
+    units,
+    tokensEach: run.tokensEach,
+    costUsdEach: costUsdOf(state, terms),
+    startAtMs,
+    endAtMs,
+    expiresAtMs: Math.max(endAtMs, state.nowMs) + terms.requestTimeoutMs + GRACE_MS,
+  };
+  const key = grantKey(runId, stream);
+  const share: RunShare = {
+    ...run,
+    cursor: fresh ? run.cursor + units : run.cursor,
+    tag,
+    isDelayed: startAtMs - state.nowMs > NO_DELAY_MS,
+  };
+  const next: CapacityState = {
+    ...withShare(state, runId, share),
+    grants: { ...state.grants, [key]: grant },
+    gate: isProbe ? { ...state.gate, probe: key } : state.gate,
+  };
+  return {
+    state: next,
+    answer: { ...answerTo(next, message, share), granted: units, from: run.cursor, startAtMs, spacingMs, bound },
+  };
+}
+
+function answerTo(state: CapacityState, { runId, terms }: Reserve, run: RunShare): Grant {
+  const isOwing = Object.values(state.grants).some(grant => grant.runId === runId);
+  const isBroke = run.control === 'go' && !isOwing && affordableUnits(state, terms, runId, run) < 1;
+  const control: Control = isBroke ? 'budget' : run.control;
+  return {
+    granted: 0,
+    from: run.cursor,
+    left: terms.units - run.cursor,
+    startAtMs: state.nowMs,
+    spacingMs: 0,
+    maxCompletionTokens: roomOf(state, terms),
+    control,
+    bound: null,
+  };
+}

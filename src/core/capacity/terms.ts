@@ -1,0 +1,26 @@
+import type { Loaded } from '../contracts.ts';
+import type { RunPlan } from '../run-request.ts';
+import type { RunTerms } from './messages.ts';
+
+/** What a run tells the capacity entity of itself. */
+export function termsOf(plan: RunPlan, { units, kept, promptTokensEach }: Loaded): RunTerms {
+  const { analysis, maxCompletionTokens, price, maxTokens, maxCostUsd, requestTimeoutMs } = plan;
+  const { tokensPerMinute, requestsPerMinute, bufferPercent, tokenSliceMs } = plan;
+  return {
+    units,
+    analysis,
+    promptTokensEach,
+    maxCompletionTokens,
+    price: price && { inputUsd: price.inputUsd, outputUsd: price.outputUsd },
+    maxTokens,
+    maxCostUsd,
+    spentTokens: kept.usage.promptTokens + kept.usage.completionTokens,
+    spentUsd: kept.costUsd ?? 0,
+    tokensPerMinute,
+    requestsPerMinute,
+    bufferPercent,
+    tokenSliceMs,
+    requestTimeoutMs,
+    probe: Math.ceil(plan.concurrency / plan.streams),
+  };
+}
