@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import type { Loaded } from '../core/contracts.ts';
 import { type Issue, IssueSchema } from '../core/issues.ts';
 import { runBlobs } from '../core/names.ts';
 import type { BlobStore } from './blobs.ts';
@@ -8,14 +7,24 @@ import type { PlacedIssue, SourceCounts } from './issue-source.ts';
 
 /** A run's issues in Blob storage: pages of lines, found by number. */
 export interface IssuePages {
-  /** Writes every issue and then the index of pages; writing again replaces. */
-  write(runId: string, issues: AsyncGenerator<PlacedIssue, SourceCounts>): Promise<Loaded>;
+  /** Writes every issue, showing each to `visit`, and then the index of pages; writing again replaces. */
+  write(
+    runId: string,
+    issues: AsyncGenerator<PlacedIssue, SourceCounts>,
+    visit?: (placed: PlacedIssue) => void,
+  ): Promise<SourceCounts>;
   /**
-   * One distinct issue by its number.
+   * Writes which distinct issues an attempt has still to do; writing again replaces.
    *
-   * @throws when the run has no such unit
+   * @param open - ascending numbers of distinct issues, counted from 0 in input order; null = all of them
    */
-  unit(runId: string, unit: number): Promise<Unit>;
+  writeOpen(runId: string, attempt: number, open: readonly number[] | null): Promise<void>;
+  /**
+   * One of the distinct issues that an attempt has still to do, by its number among these.
+   *
+   * @throws when the attempt has no such unit
+   */
+  unit(runId: string, attempt: number, unit: number): Promise<Unit>;
   /** All issues in input order; `copies` counts further ones with equal content, on the first of them. */
   all(runId: string): AsyncGenerator<PlacedIssue & { readonly copies: number }>;
 }
@@ -24,11 +33,18 @@ export interface IssuePages {
 export interface Unit {
   readonly index: number;
   readonly issue: Issue;
+  /** Hash of the question that the run asks of it. */
+  readonly fingerprint: string;
   /** Further issues with equal content. */
   readonly copies: number;
 }
 
-const PageLineSchema = z.object({ index: z.int(), sameAs: z.int().nullable(), issue: IssueSchema });
+const PageLineSchema = z.object({
+  index: z.int(),
+  sameAs: z.int().nullable(),
+  fingerprint: z.string(),
+  issue: IssueSchema,
+});
 const ManifestSchema = z.object({
   total: z.int(),
   units: z.int(),
@@ -37,6 +53,7 @@ const ManifestSchema = z.object({
   copies: z.record(z.string(), z.int()),
 });
 type Manifest = z.infer<typeof ManifestSchema>;
+const OpenSchema = z.array(z.int()).nullable();
 
 const PAGE_ISSUES = 100;
 const PAGE_CHARACTERS = 1_000_000;
@@ -48,7 +65,14 @@ const CACHED_MANIFESTS = 8;
 export function createIssuePages(blobs: BlobStore): IssuePages {
   const manifests = new LRUCache<string, Manifest>({
     max: CACHED_MANIFESTS,
-    fetchMethod: async runId => ManifestSchema.parse(JSON.parse(await textOf(blobs, runBlobs.manifest(runId)))),
+    fetchMethod: async name => ManifestSchema.parse(JSON.parse(await textOf(blobs, name))),
+  });
+  const openUnits = new LRUCache<string, { readonly numbers: Uint32Array | null }>({
+    max: CACHED_MANIFESTS,
+    async fetchMethod(name) {
+      const open = OpenSchema.parse(JSON.parse(await textOf(blobs, name)));
+      return { numbers: open && Uint32Array.from(open) };
+    },
   });
   const pages = new LRUCache<string, { readonly issues: PlacedIssue[]; readonly characters: number }>({
     maxSize: CACHE_BYTES,
@@ -59,22 +83,33 @@ export function createIssuePages(blobs: BlobStore): IssuePages {
       return { issues: lines.map(line => PageLineSchema.parse(JSON.parse(line))), characters: text.length };
     },
   });
+  const manifest = (runId: string) => manifests.forceFetch(runBlobs.manifest(runId));
   const page = async (runId: string, number: number) => (await pages.forceFetch(runBlobs.page(runId, number))).issues;
+  const write: BlobStore['write'] = async (name, content) => {
+    await blobs.write(name, content);
+    for (const memory of [manifests, openUnits, pages]) memory.delete(name);
+  };
 
   return {
-    write: (runId, issues) => writePages(blobs, runId, issues),
+    write: (runId, issues, visit = () => {}) => writePages(write, runId, issues, visit),
+    writeOpen: (runId, attempt, open) => write(runBlobs.open(runId, attempt), JSON.stringify(open)),
 
-    async unit(runId, unit) {
-      const { firstUnits, copies } = await manifests.forceFetch(runId);
-      const number = firstUnits.findLastIndex(first => first <= unit);
+    async unit(runId, attempt, unit) {
+      const [{ firstUnits, copies }, { numbers }] = await Promise.all([
+        manifest(runId),
+        openUnits.forceFetch(runBlobs.open(runId, attempt)),
+      ]);
+      const distinct = numbers === null ? unit : (numbers[unit] ?? Number.POSITIVE_INFINITY);
+      const number = firstUnits.findLastIndex(first => first <= distinct);
       const own = (await page(runId, number)).filter(({ sameAs }) => sameAs === null);
-      const found = own[unit - (firstUnits[number] ?? 0)];
-      if (!found) throw new Error(`Run ${runId} has no unit ${unit}`);
-      return { index: found.index, issue: found.issue, copies: copies[found.index] ?? 0 };
+      const found = own[distinct - (firstUnits[number] ?? 0)];
+      if (!found) throw new Error(`Attempt ${attempt} of run ${runId} has no unit ${unit}`);
+      const { index, issue, fingerprint } = found;
+      return { index, issue, fingerprint, copies: copies[index] ?? 0 };
     },
 
     async *all(runId) {
-      const { firstUnits, copies } = await manifests.forceFetch(runId);
+      const { firstUnits, copies } = await manifest(runId);
       for (const number of firstUnits.keys()) {
         for (const placed of await page(runId, number)) yield { ...placed, copies: copies[placed.index] ?? 0 };
       }
@@ -83,22 +118,23 @@ export function createIssuePages(blobs: BlobStore): IssuePages {
 }
 
 async function writePages(
-  blobs: BlobStore,
+  write: BlobStore['write'],
   runId: string,
   issues: AsyncGenerator<PlacedIssue, SourceCounts>,
-): Promise<Loaded> {
+  visit: (placed: PlacedIssue) => void,
+): Promise<SourceCounts> {
   const firstUnits: number[] = [];
-  const pages = pagesOf(issues);
+  const pages = pagesOf(issues, visit);
   let units = 0;
   for (;;) {
     const { done, value } = await pages.next();
     if (done) {
       const { total, copies } = value;
       const manifest: Manifest = { total, units, firstUnits, copies: Object.fromEntries(copies) };
-      await blobs.write(runBlobs.manifest(runId), JSON.stringify(manifest));
-      return { total, units };
+      await write(runBlobs.manifest(runId), JSON.stringify(manifest));
+      return value;
     }
-    await blobs.write(runBlobs.page(runId, firstUnits.length), value.text);
+    await write(runBlobs.page(runId, firstUnits.length), value.text);
     firstUnits.push(units);
     units += value.units;
   }
@@ -107,6 +143,7 @@ async function writePages(
 /** Gathers issues into pages of lines. */
 async function* pagesOf(
   issues: AsyncGenerator<PlacedIssue, SourceCounts>,
+  visit: (placed: PlacedIssue) => void,
 ): AsyncGenerator<{ readonly text: string; readonly units: number }, SourceCounts> {
   let [text, lines, units] = ['', 0, 0];
   for (;;) {
@@ -116,6 +153,7 @@ async function* pagesOf(
       [text, lines, units] = ['', 0, 0];
     }
     if (done) return value;
+    visit(value);
     text += `${JSON.stringify(value)}\n`;
     lines += 1;
     units += value.sameAs === null ? 1 : 0;

@@ -17,6 +17,8 @@ import { linesOf } from './lines.ts';
 /** An issue with its place in the input. */
 export interface PlacedIssue extends Placed {
   readonly issue: Issue;
+  /** Hash of the question that the run asks of it. */
+  readonly fingerprint: string;
 }
 
 /** Counts over a whole source. */
@@ -188,7 +190,8 @@ export async function* placeIssues(
   const coalescer = createCoalescer();
   for await (const issue of issues) {
     if (limit !== null && coalescer.total() >= limit) break;
-    yield { issue, ...coalescer.add(issue, sha256(question(issue))) };
+    const fingerprint = sha256(question(issue));
+    yield { issue, fingerprint, ...coalescer.add(issue, fingerprint) };
   }
   if (coalescer.total() === 0) throw invalid('source', '0 issues', '1 issue or more');
   return { total: coalescer.total(), units: coalescer.units(), copies: coalescer.copies() };

@@ -1,7 +1,8 @@
 import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
-import type { LedgerRow } from '../core/ledger.ts';
-import { rowKey } from '../core/names.ts';
+import type { LedgerRow, SettledRow } from '../core/ledger.ts';
+import { ledgerTable, rowKey } from '../core/names.ts';
 import { nullOn, once, type Storage } from './storage.ts';
+import { jsonText, openBulkWriter, textColumns, textFrom } from './table-entities.ts';
 
 /** A ledger row with the tag by which it may be replaced. */
 export interface LedgerEntry {
@@ -20,6 +21,15 @@ export interface LedgerStore {
   write(runId: string, index: number, row: LedgerRow, etag: string | null): Promise<string | null>;
   /** Reads a whole run: answers rows by ascending index, null where there is none. */
   openReader(runId: string): (index: number) => Promise<LedgerRow | null>;
+  /** Settles many issues that no worker can come to meanwhile: writes over whatever is there. */
+  openWriter(runId: string): LedgerWriter;
+}
+
+/** Settled rows on their way; all are written by `close`. */
+export interface LedgerWriter {
+  /** Takes a row; no index may come twice. */
+  add(index: number, row: SettledRow): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** The row as JSON, its answer apart; the other columns are for people who look into the table. */
@@ -29,9 +39,6 @@ interface Columns {
   code: string;
   row: string;
 }
-
-/** A table property holds 32,768 UTF-16 units at most; no chunk ends within a surrogate pair. */
-const CHUNK = /[\s\S]{1,32000}(?![\uDC00-\uDFFF])/g;
 
 /** Ledgers by the number of their tables: a run keeps the number that it began with. */
 export function createLedgerStores(storage: Storage): (shards: number) => LedgerStore {
@@ -49,8 +56,13 @@ export function createLedgerStores(storage: Storage): (shards: number) => Ledger
  * Partition = run id, row key = the issue's eight-digit place in the input.
  */
 export function createLedgerStore(storage: Storage, shards: number): LedgerStore {
-  const tables = Array.from({ length: shards }, (_, shard) => storage.table(`FanfoldLedger${shard}`));
+  const tables = Array.from({ length: shards }, (_, shard) => storage.table(ledgerTable(shard)));
   const tableFor = (index: number) => tables[index % shards] as TableClient;
+  const entityOf = (runId: string, index: number, row: LedgerRow) => ({
+    partitionKey: runId,
+    rowKey: rowKey(index),
+    ...columnsOf(row),
+  });
   const ready = once(() => Promise.all(tables.map(table => table.createTable())));
 
   return {
@@ -62,7 +74,7 @@ export function createLedgerStore(storage: Storage, shards: number): LedgerStore
 
     async write(runId, index, row, etag) {
       await ready();
-      const entity = { partitionKey: runId, rowKey: rowKey(index), ...columnsOf(row) };
+      const entity = entityOf(runId, index, row);
       const table = tableFor(index);
       const written =
         etag === null
@@ -90,26 +102,35 @@ export function createLedgerStore(storage: Storage, shards: number): LedgerStore
         }
       };
     },
+
+    openWriter(runId) {
+      const writer = openBulkWriter(tables);
+      return {
+        async add(index, row) {
+          await ready();
+          await writer.add(index % shards, entityOf(runId, index, row));
+        },
+        close: () => writer.close(),
+      };
+    },
   };
 }
 
 function columnsOf(row: LedgerRow): Columns & Record<string, string> {
   const settled = row.state === 'settled' ? row : null;
-  const answer = settled?.answer == null ? '' : JSON.stringify(settled.answer);
-  const chunks = answer.match(CHUNK) ?? [];
+  const answer = settled?.answer == null ? '' : jsonText(settled.answer);
   return {
     state: row.state,
     outcome: settled?.outcome ?? '',
     code: ('code' in row && row.code) || '',
     row: JSON.stringify(settled ? { ...settled, answer: null } : row),
-    ...Object.fromEntries(chunks.map((chunk, i) => [`answer${i}`, chunk])),
+    ...textColumns('answer', answer),
   };
 }
 
 /** What this module wrote itself, read back; the answer was checked by its schema before it was stored. */
 function rowOf(entity: TableEntityResult<Columns>): LedgerRow {
   const row = JSON.parse(entity.row) as LedgerRow;
-  let answer = '';
-  for (let i = 0; `answer${i}` in entity; i++) answer += String(entity[`answer${i}` as keyof typeof entity]);
+  const answer = textFrom(entity, 'answer');
   return row.state === 'settled' && answer !== '' ? { ...row, answer: JSON.parse(answer) } : row;
 }

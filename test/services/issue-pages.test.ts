@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { contentOf, type Issue } from '../../src/core/issues.ts';
 import { createBlobStore } from '../../src/services/blobs.ts';
 import { createIssuePages, type IssuePages } from '../../src/services/issue-pages.ts';
-import { placeIssues } from '../../src/services/issue-source.ts';
+import { type PlacedIssue, placeIssues, sha256 } from '../../src/services/issue-source.ts';
 import { issue } from '../helpers/factories.ts';
 import { createMemoryBlobs } from '../helpers/memory-stores.ts';
 import { ownStorage } from '../helpers/test-storage.ts';
@@ -12,8 +12,11 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items;
 }
 
-const writeAll = (pages: IssuePages, runId: string, issues: readonly Issue[]) =>
-  pages.write(runId, placeIssues(each(issues), contentOf, null));
+async function writeAll(pages: IssuePages, runId: string, issues: readonly Issue[], open: number[] | null = null) {
+  const counts = await pages.write(runId, placeIssues(each(issues), contentOf, null));
+  await pages.writeOpen(runId, 1, open);
+  return counts;
+}
 
 /** One issue for each content; equal numbers are equal issues. */
 const issuesOf = (contents: readonly number[]): Issue[] =>
@@ -25,7 +28,8 @@ function expected(issues: readonly Issue[]) {
   const copiesOf = (index: number) => firstOf.filter((first, i) => first === index && i !== index).length;
   const all = issues.map((one, index) => {
     const sameAs = firstOf[index] === index ? null : firstOf[index];
-    return { index, issue: one, sameAs, copies: sameAs === null ? copiesOf(index) : 0 };
+    const fingerprint = sha256(contentOf(one));
+    return { index, issue: one, fingerprint, sameAs, copies: sameAs === null ? copiesOf(index) : 0 };
   });
   const units = all.filter(({ sameAs }) => sameAs === null).map(({ sameAs: _, ...unit }) => unit);
   return { all, units };
@@ -35,9 +39,10 @@ async function expectHeld(pages: IssuePages, runId: string, issues: readonly Iss
   const { all, units } = expected(issues);
   expect(await Array.fromAsync(pages.all(runId))).toEqual(all);
   const found = [];
-  for (const unit of units.keys()) found.push(await pages.unit(runId, unit));
+  for (const unit of units.keys()) found.push(await pages.unit(runId, 1, unit));
   expect(found).toEqual(units);
-  await expect(pages.unit(runId, units.length)).rejects.toThrow(`Run ${runId} has no unit ${units.length}`);
+  const beyond = `Attempt 1 of run ${runId} has no unit ${units.length}`;
+  await expect(pages.unit(runId, 1, units.length)).rejects.toThrow(beyond);
 }
 
 describe('issue pages', () => {
@@ -48,7 +53,10 @@ describe('issue pages', () => {
         const pages = createIssuePages(createMemoryBlobs());
         const issues = issuesOf(numbers);
         const { units } = expected(issues);
-        expect(await writeAll(pages, 'run', issues)).toEqual({ total: issues.length, units: units.length });
+        const counts = await writeAll(pages, 'run', issues);
+        expect(counts).toMatchObject({ total: issues.length, units: units.length });
+        const copied = units.flatMap(({ index, copies }): [number, number][] => (copies > 0 ? [[index, copies]] : []));
+        expect(counts.copies).toEqual(new Map(copied));
         await expectHeld(pages, 'run', issues);
       }),
       { numRuns: 25 },
@@ -69,8 +77,12 @@ describe('issue pages', () => {
     ]);
     await writeAll(pages, 'run', issues);
     const names = [...blobs.content.keys()].sort();
-    expect(names).toEqual(['run/manifest.json', ...[0, 1, 2, 3].map(n => `run/pages/0000${n}.ndjson`)]);
-    const sizes = names.slice(1).map(name => String(blobs.content.get(name)).trimEnd().split('\n').length);
+    expect(names).toEqual([
+      'run/manifest.json',
+      'run/open-1.json',
+      ...[0, 1, 2, 3].map(n => `run/pages/0000${n}.ndjson`),
+    ]);
+    const sizes = names.slice(2).map(name => String(blobs.content.get(name)).trimEnd().split('\n').length);
     expect(sizes).toEqual([100, 100, 100, 12]);
     await expectHeld(pages, 'run', issues);
   });
@@ -124,9 +136,9 @@ describe('issue pages', () => {
         return blobs.read(name);
       },
     });
-    await Promise.all([0, 1, 2, 0].map(unit => pages.unit('run', unit)));
-    await pages.unit('run', 1);
-    expect(reads).toEqual(['run/manifest.json', 'run/pages/00000.ndjson']);
+    await Promise.all([0, 1, 2, 0].map(unit => pages.unit('run', 1, unit)));
+    await pages.unit('run', 1, 1);
+    expect(reads).toEqual(['run/manifest.json', 'run/open-1.json', 'run/pages/00000.ndjson']);
   });
 
   test('of 40 MB do not stay in memory, and are read all the same', async () => {
@@ -137,14 +149,15 @@ describe('issue pages', () => {
     let reads = 0;
     const pages = createIssuePages({ ...blobs, read: name => blobs.read(name).finally(() => reads++) });
     await writeAll(pages, 'run', issues);
-    for (const _ of [1, 2]) for (const unit of issues.keys()) expect((await pages.unit('run', unit)).index).toBe(unit);
+    for (const _ of [1, 2])
+      for (const unit of issues.keys()) expect((await pages.unit('run', 1, unit)).index).toBe(unit);
     expect(reads).toBeGreaterThan(1 + issues.length);
   });
 
   test('hold even an issue larger than what is kept in memory', async () => {
     const pages = createIssuePages(createMemoryBlobs());
     await writeAll(pages, 'run', [issue({ description: 'x'.repeat(17_000_000) })]);
-    expect((await pages.unit('run', 0)).issue.description).toHaveLength(17_000_000);
+    expect((await pages.unit('run', 1, 0)).issue.description).toHaveLength(17_000_000);
   });
 
   test('are all there or not at all: without the index, nothing is found', async () => {
@@ -155,8 +168,52 @@ describe('issue pages', () => {
     }
     const pages = createIssuePages(blobs);
     await expect(pages.write('run', placeIssues(failing(), contentOf, null))).rejects.toThrow('source broke');
-    await expect(pages.unit('run', 0)).rejects.toThrow('Blob run/manifest.json is missing');
-    await writeAll(pages, 'run', issuesOf([1, 2]));
-    expect((await pages.unit('run', 1)).issue.title).toBe('Title 2');
+    await expect(pages.unit('run', 1, 0)).rejects.toThrow('Blob run/manifest.json is missing');
+    await pages.write('run', placeIssues(each(issuesOf([1, 2])), contentOf, null));
+    await expect(pages.unit('run', 1, 0)).rejects.toThrow('Blob run/open-1.json is missing');
+    await pages.writeOpen('run', 1, null);
+    expect((await pages.unit('run', 1, 1)).issue.title).toBe('Title 2');
+  });
+
+  test('are shown one by one while they are written', async () => {
+    const seen: PlacedIssue[] = [];
+    const pages = createIssuePages(createMemoryBlobs());
+    const issues = issuesOf([...Array(150).keys(), 3]);
+    await pages.write('run', placeIssues(each(issues), contentOf, null), placed => seen.push(placed));
+    expect(seen).toEqual(expected(issues).all.map(({ copies: _, ...placed }) => placed));
+  });
+
+  test('of any open issues are found by their number among these, for each attempt by its own', async () => {
+    const contents = fc.array(fc.nat(180), { minLength: 1, maxLength: 260, size: 'max' });
+    const runs = contents.chain(numbers => {
+      const units = expected(issuesOf(numbers)).units.map((_, n) => n);
+      return fc.tuple(fc.constant(numbers), fc.subarray(units), fc.subarray(units));
+    });
+    await fc.assert(
+      fc.asyncProperty(runs, async ([numbers, ...attempts]) => {
+        const pages = createIssuePages(createMemoryBlobs());
+        const issues = issuesOf(numbers);
+        await writeAll(pages, 'run', issues);
+        for (const [i, open] of attempts.entries()) await pages.writeOpen('run', 2 + i, open);
+        for (const [i, open] of attempts.entries()) {
+          const found = [];
+          for (const n of open.keys()) found.push(await pages.unit('run', 2 + i, n));
+          expect(found).toEqual(open.map(unit => expected(issues).units[unit]));
+          await expect(pages.unit('run', 2 + i, open.length)).rejects.toThrow(
+            `Attempt ${2 + i} of run run has no unit ${open.length}`,
+          );
+        }
+        await expectHeld(pages, 'run', issues);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  test('written anew are read anew by the process that wrote them', async () => {
+    const pages = createIssuePages(createMemoryBlobs());
+    await writeAll(pages, 'run', issuesOf([1, 2, 3]), [1, 2]);
+    expect((await pages.unit('run', 1, 0)).issue.title).toBe('Title 2');
+    await writeAll(pages, 'run', issuesOf([7, 8]));
+    await expectHeld(pages, 'run', issuesOf([7, 8]));
   });
 });

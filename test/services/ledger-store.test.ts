@@ -6,8 +6,8 @@ import { createMemoryLedger } from '../helpers/memory-stores.ts';
 import { ownStorage } from '../helpers/test-storage.ts';
 
 const claimed: LedgerRow = { state: 'claimed', ...ledgerFacts(), workerId: 'host:1:a', untilMs: 5_000 };
-const released: LedgerRow = { state: 'released', ...ledgerFacts({ costUsd: null }), code: 'rate_limited' };
-const unknown: LedgerRow = { state: 'unknown', ...ledgerFacts({ failedAttempts: 2 }), code: 'timeout' };
+const released: LedgerRow = { state: 'released', ...ledgerFacts({ costUsd: null }), code: 'rate_limited', atMs: 1_000 };
+const unknown: LedgerRow = { state: 'unknown', ...ledgerFacts({ failedAttempts: 2 }), code: 'timeout', atMs: 1_000 };
 
 /**
  * As JSON its 32,000th code unit is the first half of a pair. It is short, because the storage emulator breaks
@@ -56,6 +56,7 @@ describe.each([
     ['with a pair of code units across the end of a chunk', PAIR_ACROSS],
     ['with a pair just before the end of a chunk', `x${PAIR_ACROSS}`],
     ['with halves of pairs', { text: '\ud83d'.repeat(9_000), other: '\ude00'.repeat(9_000) }],
+    ['with the line separators of Unicode', 'a\u2028b\u2029c'],
     ['null', null],
   ])('gives an answer back equal that is %s', async (_, answer) => {
     const ledger = createLedger();
@@ -74,23 +75,56 @@ describe.each([
   test('is read by ascending index, with null for every gap, and for one run alone', async () => {
     const ledger = createLedger();
     const present = [0, 1, 5, 16, 17, 33, 40];
-    for (const index of present) await ledger.write('run', index, settledRow({ latencyMs: index }), null);
+    for (const index of present) await ledger.write('run', index, settledRow({ callMs: index }), null);
     await ledger.write('run-2', 2, settledRow(), null);
     const rowAt = ledger.openReader('run');
     const found: unknown[] = [];
     for (let index = 0; index < 50; index++) {
       const row = await rowAt(index);
-      if (row) found.push([index, row.state === 'settled' && row.latencyMs]);
+      if (row) found.push([index, row.state === 'settled' && row.callMs]);
     }
     expect(found).toEqual(present.map(index => [index, index]));
     expect(await ledger.openReader('nobody')(0)).toBeNull();
   });
 
+  test('takes many settled rows at one time, over whatever is there', async () => {
+    const ledger = createLedger();
+    const etag = await ledger.write('run', 3, settledRow({ answer: 'x'.repeat(70_000) }), null);
+    await ledger.write('run', 4, claimed, null);
+    await ledger.write('other', 5, claimed, null);
+    const rows = Array.from({ length: 450 }, (_, n) =>
+      settledRow({ callMs: n, answer: `ä😀\u2028${n}`, cached: true }),
+    );
+    const writer = ledger.openWriter('run');
+    for (const [n, row] of rows.entries()) await writer.add(3 * n, row);
+    await writer.close();
+    const rowAt = ledger.openReader('run');
+    for (let index = 0; index <= 3 * 449; index++) {
+      expect(await rowAt(index)).toEqual(index === 4 ? claimed : index % 3 === 0 ? rows[index / 3] : null);
+    }
+    expect((await ledger.read('other', 5))?.row).toEqual(claimed);
+    expect(await ledger.write('run', 3, claimed, etag)).toBeNull();
+    const { etag: newer = '' } = (await ledger.read('run', 3)) ?? {};
+    expect(await ledger.write('run', 3, released, newer)).toEqual(expect.any(String));
+  });
+
+  test('takes no row at all, too, and nothing twice over', async () => {
+    const ledger = createLedger();
+    await ledger.openWriter('run').close();
+    expect(await ledger.openReader('run')(0)).toBeNull();
+    for (const callMs of [1, 2]) {
+      const writer = ledger.openWriter('run');
+      await writer.add(0, settledRow({ callMs }));
+      await writer.close();
+      expect(await ledger.openReader('run')(0)).toMatchObject({ callMs });
+    }
+  });
+
   test('may be read with leaps', async () => {
     const ledger = createLedger();
-    for (let index = 0; index < 40; index++) await ledger.write('run', index, settledRow({ latencyMs: index }), null);
+    for (let index = 0; index < 40; index++) await ledger.write('run', index, settledRow({ callMs: index }), null);
     const rowAt = ledger.openReader('run');
-    for (const index of [7, 23, 39]) expect(await rowAt(index)).toMatchObject({ latencyMs: index });
+    for (const index of [7, 23, 39]) expect(await rowAt(index)).toMatchObject({ callMs: index });
   });
 });
 
@@ -104,7 +138,7 @@ describe('the ledger in Table storage', () => {
       partitionKey: 'run',
       rowKey: String(index).padStart(8, '0'),
       state,
-      row: JSON.stringify({ state, ...rest, latencyMs: index, answer: null }),
+      row: JSON.stringify({ state, ...rest, callMs: index, answer: null }),
     }));
     for (let at = 0; at < entities.length; at += 100) {
       await storage
@@ -116,6 +150,31 @@ describe('the ledger in Table storage', () => {
     for (let index = 0; index < 1_101; index++) latencies.push((await rowAt(index))?.state === 'settled');
     expect(latencies.lastIndexOf(true)).toBe(1_099);
     expect(latencies.filter(Boolean)).toHaveLength(1_100);
+  });
+
+  test('is written in bulk by requests of up to 100 rows, and of less than 4 MB', async () => {
+    const storage = ownStorage();
+    const sizes: number[] = [];
+    const table: typeof storage.table = name => {
+      const client = storage.table(name);
+      const { submitTransaction } = client;
+      client.submitTransaction = (actions, options) => {
+        sizes.push(actions.length);
+        return submitTransaction.call(client, actions, options);
+      };
+      return client;
+    };
+    const ledger = createLedgerStore({ ...storage, table }, 2);
+    const write = async (rows: number, answer: unknown) => {
+      sizes.length = 0;
+      const writer = ledger.openWriter('run');
+      for (let index = 0; index < rows; index++) await writer.add(index, settledRow({ answer }));
+      await writer.close();
+      return sizes.toSorted((a, b) => b - a);
+    };
+    expect(await write(450, 'short')).toEqual([100, 100, 100, 100, 25, 25]);
+    expect(await write(20, 'x'.repeat(400_000))).toEqual([8, 8, 2, 2]);
+    expect(await ledger.openReader('run')(19)).toMatchObject({ answer: 'x'.repeat(400_000) });
   });
 
   test('spreads issues over its tables by number, and shows state, outcome and code as columns', async () => {
