@@ -1,35 +1,30 @@
-import { analysisNamed } from '../core/analyses.ts';
 import { type AnalyzeInput, type AnalyzeOutput, CONTRACTS, RETRY } from '../core/contracts.ts';
-import { type FailureCode, handlingOf } from '../core/failures.ts';
+import { type FailureCode, handlingOf, type ModelCallError } from '../core/failures.ts';
 import { isEmptyIssue } from '../core/issues.ts';
-import { decide, type LedgerFacts, type LedgerRow, type SettledRow, type Settlement } from '../core/ledger.ts';
-import { addCost, addUsage } from '../core/usage.ts';
-import type { ModelClient } from '../services/azure-openai.ts';
+import { decide, type LedgerFacts, queuedSinceMs } from '../core/ledger.ts';
 import type { IssuePages, Unit } from '../services/issue-pages.ts';
 import type { LedgerStore } from '../services/ledger-store.ts';
-import type { Permits } from '../services/permits.ts';
-import type { WorkerIdentity } from '../services/worker-identity.ts';
-import { type Asked, askModel, type Waiting } from './ask-model.ts';
+import type { ServiceBreaker } from '../services/service-breaker.ts';
+import type { Shutdown } from '../services/shutdown.ts';
+import type { StorageMeter } from '../services/storage-meter.ts';
+import type { Asked } from './ask-model.ts';
 import { defineActivity } from './define-activity.ts';
+import { deferred, elsewhere, type OpenRow, openRow, seenBy, settle, settledOutput } from './issue-row.ts';
+import { afterQueue, type Turn, type TurnServices, takeTurn } from './take-turn.ts';
 
-interface Services {
+interface Services extends TurnServices {
   /** The ledger over that many tables. */
   readonly ledger: (shards: number) => Pick<LedgerStore, 'read' | 'write'>;
   readonly pages: Pick<IssuePages, 'unit'>;
-  readonly model: Pick<ModelClient, 'complete'>;
-  readonly permits: Permits;
-  readonly worker: WorkerIdentity;
-  readonly waiting: Waiting & { nowMs(): number };
+  readonly shutdown: Pick<Shutdown, 'signal' | 'hold'>;
+  readonly storageMeter: StorageMeter;
 }
 
-/** Beyond a call's own timeouts, what a claim leaves for waits and table writes. */
-const CLAIM_MARGIN_MS = 30_000;
-/** Calls that one claim may need one after the other: the first, a quick retry, a repair. */
-const CALLS_IN_A_CLAIM = 3;
 const DEFAULT_DEFERRAL_MS = 10_000;
-const LOST_RACE_DEFERRAL_MS = 1_000;
 /** A claim of a living worker is looked at again so soon: most are settled long before they run out, or their worker dies. */
 const CLAIM_RECHECK_MS = 5_000;
+/** An issue waits for its instant in the activity for so long; beyond, it goes back to its stream. */
+const LONGEST_WAIT_FOR_START_MS = 10_000;
 
 /**
  * Gets one distinct issue its outcome: the ledger row is read before the call and written after it, so a delivery after
@@ -39,149 +34,147 @@ const CLAIM_RECHECK_MS = 5_000;
  * shall come again; the last attempt settles the issue as failed instead.
  */
 export function createAnalyzeIssue(services: Services) {
-  const { pages, permits, ledger, waiting } = services;
+  const { pages, ledger, storageMeter, waiting } = services;
   const underWay = new Set<string>();
-  return defineActivity(CONTRACTS.analyzeIssue, async ({ runId, unit: number, plan }) => {
-    const unit = await pages.unit(runId, number);
-    return permits.run(runId, plan.concurrency, async () => {
-      const key = `${runId}/${unit.index}`;
-      if (underWay.has(key)) return deferred('claimed_elsewhere', waiting.nowMs() + LOST_RACE_DEFERRAL_MS);
-      underWay.add(key);
-      try {
-        return await analyze(services, {
-          unit,
-          plan,
-          row: await openRow(ledger(plan.ledgerShards), runId, unit.index),
-        });
-      } catch (error) {
-        if (!(error instanceof LostRaceError)) throw error;
-        return deferred('claimed_elsewhere', waiting.nowMs() + LOST_RACE_DEFERRAL_MS);
-      } finally {
-        underWay.delete(key);
-      }
-    });
-  });
+
+  async function deliver(input: AnalyzeInput): Promise<AnalyzeOutput> {
+    const { runId, attempt, plan } = input;
+    const unit = await pages.unit(runId, attempt, input.unit);
+    const key = `${runId}/${unit.index}`;
+    if (underWay.has(key)) return elsewhere(waiting.nowMs());
+    underWay.add(key);
+    try {
+      const row = await openRow(ledger(plan.ledgerShards), runId, unit.index);
+      return await analyze(services, { input, unit, row });
+    } finally {
+      underWay.delete(key);
+    }
+  }
+
+  return defineActivity(CONTRACTS.analyzeIssue, input =>
+    storageMeter.measure(async used => {
+      const output = await deliver(input);
+      return { ...output, seen: { ...output.seen, storage: used() } };
+    }),
+  );
 }
 
-/** Another worker wrote the row since it was read. */
-class LostRaceError extends Error {}
-
-/** A ledger row in hand: what it was, and how to move it on. */
-interface OpenRow {
-  readonly current: LedgerRow | null;
-  /** @throws {LostRaceError} when somebody else moved it first */
-  move(row: LedgerRow): Promise<void>;
-}
-
-async function openRow(ledger: ReturnType<Services['ledger']>, runId: string, index: number): Promise<OpenRow> {
-  const entry = await ledger.read(runId, index);
-  let etag = entry?.etag ?? null;
-  return {
-    current: entry?.row ?? null,
-    async move(row) {
-      etag = await ledger.write(runId, index, row, etag);
-      if (etag === null) throw new LostRaceError();
-    },
-  };
-}
-
-/** An issue at its turn. */
-interface Turn {
+interface Delivery {
+  readonly input: AnalyzeInput;
   readonly unit: Unit;
-  readonly plan: AnalyzeInput['plan'];
   readonly row: OpenRow;
 }
 
-async function analyze(services: Services, turn: Turn): Promise<AnalyzeOutput> {
-  const { worker, waiting } = services;
-  const decision = decide(turn.row.current, {
-    nowMs: waiting.nowMs(),
+async function analyze(services: Services, delivery: Delivery): Promise<AnalyzeOutput> {
+  const { worker, waiting, shutdown } = services;
+  const { input, unit, row } = delivery;
+  const { attempt, startAtMs } = input;
+  const nowMs = waiting.nowMs();
+  const came = { attempt, handedOutAtMs: startAtMs, nowMs };
+  const decision = decide(row.current, {
+    ...came,
     maxAttempts: RETRY.maxAttempts,
     // A claim of this very process is a leftover, since the issue is not under way here.
     isGone: workerId => workerId === worker.id || worker.isGone(workerId),
   });
   switch (decision.action) {
     case 'use':
-      return settledOutput(decision.row, turn.unit);
+      return settledOutput(decision.row, unit);
     case 'wait':
-      return deferred('claimed_elsewhere', Math.min(decision.untilMs, waiting.nowMs() + CLAIM_RECHECK_MS));
+      return deferred('claimed_elsewhere', Math.min(decision.untilMs, nowMs + CLAIM_RECHECK_MS));
     case 'give_up':
-      return settle(turn, decision.facts, { outcome: 'failed', code: decision.code });
-    case 'claim':
-      if (isEmptyIssue(turn.unit.issue))
-        return settle(turn, decision.facts, { outcome: 'skipped', code: 'empty_issue' });
-      return ask(services, turn, decision.facts);
+      return settle(delivery, decision.facts, { outcome: 'failed', code: decision.code }, { nowMs });
+    case 'claim': {
+      const { facts } = decision;
+      if (isEmptyIssue(unit.issue))
+        return settle(delivery, facts, { outcome: 'skipped', code: 'empty_issue' }, { nowMs });
+      if (startAtMs > nowMs + LONGEST_WAIT_FOR_START_MS) return deferred('rate_limited', startAtMs);
+      if (startAtMs > nowMs) await waiting.sleep(startAtMs - nowMs);
+      const turn = { ...delivery, facts, queuedSinceMs: queuedSinceMs(row.current, came) };
+      return shutdown.hold(() => proceed(services, turn, true));
+    }
   }
 }
 
-async function ask({ model, worker, waiting }: Services, turn: Turn, facts: LedgerFacts): Promise<AnalyzeOutput> {
-  const { analysis, deployment, requestTimeoutMs: timeoutMs } = turn.plan;
-  const untilMs = waiting.nowMs() + CALLS_IN_A_CLAIM * timeoutMs + CLAIM_MARGIN_MS;
-  await turn.row.move({ ...facts, state: 'claimed', workerId: worker.id, untilMs });
-  const sentAtMs = waiting.nowMs();
-  const question = { analysis: analysisNamed(analysis), deployment, issue: turn.unit.issue, timeoutMs };
-  const asked = await askModel(model, waiting, question);
-  const spent = withSpent(facts, asked);
-  const sent = { latencyMs: waiting.nowMs() - sentAtMs, requestId: asked.requestId };
+/** Has an issue take its turn, and writes down what came of it. */
+async function proceed(services: Services, turn: Turn, mayJoin: boolean): Promise<AnalyzeOutput> {
+  const { waiting } = services;
+  const taken = await takeTurn(services, turn, mayJoin);
+  switch (taken.kind) {
+    case 'held':
+      return taken.output;
+    case 'joined': {
+      const answer = await taken.answer;
+      return answer === null ? proceed(services, turn, false) : settleKnown(turn, answer, waiting.nowMs());
+    }
+    case 'known':
+      return settleKnown(turn, taken.answer, waiting.nowMs());
+    case 'asked':
+      return finish(services, turn, taken.facts, taken.asked);
+  }
+}
+
+function settleKnown(turn: Turn, answer: unknown, nowMs: number): Promise<AnalyzeOutput> {
+  // No call was begun, so whatever was paid before was not paid again.
+  const possiblyPaidTwice = turn.row.current?.possiblyPaidTwice ?? false;
+  const end = { outcome: 'succeeded', code: null, answer, cached: true } as const;
+  return settle(turn, { ...afterQueue(turn, nowMs), possiblyPaidTwice }, end, { nowMs });
+}
+
+/** Writes down what asking came to. */
+async function finish(services: Services, turn: Turn, facts: LedgerFacts, asked: Asked): Promise<AnalyzeOutput> {
+  const { callMs, answeredAtMs, requestId } = asked;
+  const sent = { callMs, answeredAtMs, requestId };
+  const when = { nowMs: services.waiting.nowMs(), seen: seenBy(asked) };
   switch (asked.kind) {
     case 'answered':
-      return settle(turn, spent, { outcome: 'succeeded', code: null, answer: asked.answer, ...sent });
+      return settle(turn, facts, { outcome: 'succeeded', code: null, answer: asked.answer, ...sent }, when);
     case 'failed':
-      return settle(turn, spent, { outcome: 'failed', code: asked.code, ...sent });
+      return settle(turn, facts, { outcome: 'failed', code: asked.code, ...sent }, when);
     case 'interrupted':
-      return interrupt(turn, spent, asked, sent, waiting.nowMs());
+      return interrupt(services, turn, facts, asked);
   }
 }
 
 /** Puts an issue back, or leaves it to the durable policy by throwing, or settles it after its last attempt. */
 async function interrupt(
+  services: Services,
   turn: Turn,
   facts: LedgerFacts,
-  { error, maybeBilled }: Extract<Asked, { kind: 'interrupted' }>,
-  sent: Pick<Settlement, 'latencyMs' | 'requestId'>,
-  nowMs: number,
+  asked: Extract<Asked, { kind: 'interrupted' }>,
 ): Promise<AnalyzeOutput> {
-  const { code, retryAfterMs } = error;
+  const { error, requestId, maybeBilled } = asked;
+  const nowMs = services.waiting.nowMs();
+  const seen = seenBy(asked);
   const state = maybeBilled ? 'unknown' : 'released';
-  if (handlingOf(code) === 'defer') {
-    await turn.row.move({ ...facts, state, code });
-    return deferred(code, nowMs + (retryAfterMs ?? DEFAULT_DEFERRAL_MS));
+  const deferral = deferralFor(error, services.breakers(turn.input.plan.deployment), nowMs);
+  if (deferral) {
+    const { code, notBeforeMs } = deferral;
+    const isOurs = await turn.row.move({ ...facts, state, code, atMs: nowMs });
+    return isOurs ? deferred(code, notBeforeMs, seen) : elsewhere(nowMs, seen);
   }
+  const { code } = error;
   const failedAttempts = facts.failedAttempts + 1;
   if (failedAttempts >= RETRY.maxAttempts) {
-    return settle(turn, { ...facts, failedAttempts }, { outcome: 'failed', code, ...sent });
+    const { callMs, answeredAtMs } = asked;
+    const end = { outcome: 'failed', code, callMs, answeredAtMs, requestId } as const;
+    return settle(turn, { ...facts, failedAttempts }, end, { nowMs, seen });
   }
-  await turn.row.move({ ...facts, failedAttempts, state, code });
+  const isOurs = await turn.row.move({ ...facts, failedAttempts, state, code, atMs: nowMs });
+  if (!isOurs) return elsewhere(nowMs, seen);
   throw error;
 }
 
-async function settle(
-  { row, unit }: Turn,
-  facts: LedgerFacts,
-  end: Pick<Settlement, 'outcome' | 'code'> & Partial<Settlement>,
-): Promise<AnalyzeOutput> {
-  const settled: SettledRow = { ...facts, answer: null, latencyMs: null, requestId: null, ...end, state: 'settled' };
-  await row.move(settled);
-  return settledOutput(settled, unit);
-}
-
-function withSpent(facts: LedgerFacts, asked: Asked): LedgerFacts {
-  return {
-    ...facts,
-    possiblyPaidTwice: facts.possiblyPaidTwice || asked.possiblyPaidTwice,
-    calls: facts.calls + asked.calls,
-    usage: addUsage(facts.usage, asked.usage),
-    costUsd: addCost(facts.costUsd, asked.costUsd),
-  };
-}
-
-function deferred(code: FailureCode, notBeforeMs: number): AnalyzeOutput {
-  return { kind: 'deferred', code, notBeforeMs };
-}
-
-function settledOutput(
-  { outcome, code, calls, failedAttempts, usage, costUsd }: SettledRow,
-  { copies }: Unit,
-): AnalyzeOutput {
-  return { kind: 'settled', outcome, code, copies, calls, failedAttempts, usage, costUsd };
+/**
+ * Why and until when an issue goes back to its stream, which uses up no attempt: the service said "not now", or it has
+ * failed so often that it is left alone. Null where the failure counts.
+ */
+function deferralFor(
+  { code, retryAfterMs }: ModelCallError,
+  breaker: Pick<ServiceBreaker, 'openUntilMs'>,
+  nowMs: number,
+): { readonly code: FailureCode; readonly notBeforeMs: number } | null {
+  if (handlingOf(code) === 'defer') return { code, notBeforeMs: nowMs + (retryAfterMs ?? DEFAULT_DEFERRAL_MS) };
+  const openUntilMs = breaker.openUntilMs();
+  return openUntilMs === null ? null : { code: 'breaker_open', notBeforeMs: openUntilMs };
 }

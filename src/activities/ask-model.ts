@@ -1,8 +1,17 @@
-import { type Analysis, type ChatMessage, messagesFor, readAnswer, repairMessages } from '../core/analysis.ts';
-import { FAILURES, type FailureCode, handlingOf, ModelCallError } from '../core/failures.ts';
+import {
+  type Analysis,
+  type ChatMessage,
+  estimatedPromptTokens,
+  messagesFor,
+  readAnswer,
+  repairMessages,
+} from '../core/analysis.ts';
+import { type FailureCode, handlingOf, ModelCallError } from '../core/failures.ts';
 import type { Issue } from '../core/issues.ts';
-import { addCost, addUsage, costUsd, NO_USAGE, type Usage } from '../core/usage.ts';
+import type { SpentMs } from '../core/ledger.ts';
 import type { Completion, ModelClient } from '../services/azure-openai.ts';
+import type { ServiceBreaker } from '../services/service-breaker.ts';
+import { NOTHING_SPENT, type Spent, withAnswer, withCall, withFailure, withTime } from './spent.ts';
 
 /** What asking came to, and what it took whatever it came to. */
 export type Asked = Spent &
@@ -12,28 +21,10 @@ export type Asked = Spent &
     | { readonly kind: 'interrupted'; readonly error: ModelCallError }
   );
 
-interface Spent {
-  readonly calls: number;
-  readonly usage: Usage;
-  readonly costUsd: number | null;
-  readonly requestId: string | null;
-  /** Whether a call that failed may have been billed. */
-  readonly maybeBilled: boolean;
-  /** Whether a call was begun after one that may have been billed. */
-  readonly possiblyPaidTwice: boolean;
-}
-
-const NOTHING_SPENT: Spent = {
-  calls: 0,
-  usage: NO_USAGE,
-  costUsd: 0,
-  requestId: null,
-  maybeBilled: false,
-  possiblyPaidTwice: false,
-};
-
 /** Time and chance, given from outside so that a test decides on them. */
 export interface Waiting {
+  /** Milliseconds since 1970. */
+  nowMs(): number;
   sleep(delayMs: number): Promise<void>;
   /** From 0 to 1. */
   random(): number;
@@ -50,20 +41,27 @@ interface Question {
   readonly analysis: Analysis;
   readonly deployment: string;
   readonly issue: Issue;
+  /** Room for the answer; one that is cut gets twice the analysis' own. */
+  readonly maxCompletionTokens: number;
   readonly timeoutMs: number;
+}
+
+/** The service, and when not to call it. */
+export interface Callee {
+  readonly model: Pick<ModelClient, 'complete'>;
+  readonly breaker: Pick<ServiceBreaker, 'note' | 'hold' | 'openUntilMs' | 'mayRepeat'>;
+  /** Aborted when the process begins to end: then nothing is tried again. */
+  readonly ending: AbortSignal;
 }
 
 /**
  * Asks an analysis of an issue: one call, and where needed one quick retry, one repair, one call with more room.
  *
- * Never throws for what the service does: the caller has to account for the calls made, come what may.
+ * Never throws for what the service does: the caller has to account for the calls made, come what may. An open breaker
+ * interrupts with `breaker_open`.
  */
-export async function askModel(
-  model: Pick<ModelClient, 'complete'>,
-  waiting: Waiting,
-  question: Question,
-): Promise<Asked> {
-  const caller = createCaller(model, waiting, question);
+export async function askModel(callee: Callee, waiting: Waiting, question: Question): Promise<Asked> {
+  const caller = createCaller(callee, waiting, question);
   try {
     const came = await ask(caller.call, question);
     return { ...caller.spent(), ...came };
@@ -79,10 +77,10 @@ type Call = (messages: readonly ChatMessage[], maxCompletionTokens: number) => P
 
 async function ask(
   call: Call,
-  { analysis, issue }: Question,
+  { analysis, issue, maxCompletionTokens: room }: Question,
 ): Promise<{ kind: 'answered'; answer: unknown } | { kind: 'failed'; code: FailureCode }> {
   let messages = messagesFor(analysis, issue);
-  let maxCompletionTokens = analysis.maxCompletionTokens;
+  let maxCompletionTokens = room;
   let code: FailureCode = 'invalid_output';
   for (let round = 0; round < 2; round++) {
     const { text, refused, finishReason } = await call(messages, maxCompletionTokens);
@@ -102,43 +100,58 @@ async function ask(
 }
 
 /** Makes calls, waits and repeats where that is done on the spot, and keeps account. */
-function createCaller(model: Pick<ModelClient, 'complete'>, waiting: Waiting, question: Question) {
+function createCaller({ model, breaker, ending }: Callee, waiting: Waiting, question: Question) {
   const { analysis, deployment, timeoutMs } = question;
   let spent = NOTHING_SPENT;
   let [retries, waits, waitedMs] = [0, 0, 0];
 
-  /** How long to wait before the same call is made once more; throws where it is not. */
-  function waitBeforeRetry(error: unknown): number {
-    if (!(error instanceof ModelCallError)) throw error;
-    const handling = handlingOf(error.code);
-    const maybeBilled = spent.maybeBilled || (handling === 'retry' && FAILURES[error.code].maybeBilled);
-    spent = { ...spent, requestId: error.requestId ?? spent.requestId, maybeBilled };
+  /** How long to wait, as what, before the same call is made once more; throws where it is not. */
+  function waitBeforeRetry(error: ModelCallError): { readonly kind: 'retry' | 'throttle'; readonly delayMs: number } {
+    const { code, retryAfterMs } = error;
+    if (ending.aborted) throw error;
     // A call that took its whole time is not repeated at once: the function has its own time limit.
-    if (handling === 'retry' && error.code !== 'timeout' && retries++ === 0)
-      return QUICK_RETRY_MS.least + QUICK_RETRY_MS.spread * waiting.random();
-    if (handling !== 'defer' || error.retryAfterMs === null) throw error;
-    const waitMs = Math.max(error.retryAfterMs, LEAST_WAIT_MS * 2 ** waits++);
+    if (handlingOf(code) === 'retry' && code !== 'timeout' && breaker.mayRepeat() && retries++ === 0)
+      return { kind: 'retry', delayMs: QUICK_RETRY_MS.least + QUICK_RETRY_MS.spread * waiting.random() };
+    if (handlingOf(code) !== 'defer' || retryAfterMs === null) throw error;
+    const waitMs = Math.max(retryAfterMs, LEAST_WAIT_MS * 2 ** waits++);
     if (waitedMs + waitMs > LONGEST_WAIT_IN_PLACE_MS) throw error;
     const delayMs = waitMs * (1 + 0.2 * waiting.random());
     waitedMs += delayMs;
-    return delayMs;
+    return { kind: 'throttle', delayMs };
+  }
+
+  /** Adds the time that a task takes, whatever comes of it. */
+  async function timed<T>(kind: keyof SpentMs, task: () => Promise<T>): Promise<T> {
+    const beganAtMs = waiting.nowMs();
+    try {
+      return await task();
+    } finally {
+      spent = withTime(spent, kind, waiting.nowMs() - beganAtMs);
+    }
   }
 
   const call: Call = async (messages, maxCompletionTokens) => {
+    const request = { deployment, analysis, messages, maxCompletionTokens, timeoutMs };
+    const admission = estimatedPromptTokens(messages) + maxCompletionTokens;
     for (;;) {
-      spent = {
-        ...spent,
-        calls: spent.calls + 1,
-        possiblyPaidTwice: spent.possiblyPaidTwice || spent.maybeBilled,
-      };
+      const openUntilMs = breaker.openUntilMs();
+      if (openUntilMs !== null)
+        throw new ModelCallError('breaker_open', { retryAfterMs: openUntilMs - waiting.nowMs() });
+      spent = withCall(spent);
+      const beganAtMs = waiting.nowMs();
       try {
-        const completion = await model.complete({ deployment, analysis, messages, maxCompletionTokens, timeoutMs });
-        const { usage, model: modelName, requestId } = completion;
-        const cost = addCost(spent.costUsd, costUsd(usage, modelName));
-        spent = { ...spent, usage: addUsage(spent.usage, usage), costUsd: cost, requestId };
+        const completion = await timed('model', () => model.complete(request));
+        breaker.note('alive', beganAtMs);
+        const answeredAtMs = waiting.nowMs();
+        spent = withAnswer(spent, completion, { admission, callMs: answeredAtMs - beganAtMs, answeredAtMs });
         return completion;
       } catch (error) {
-        await waiting.sleep(waitBeforeRetry(error));
+        if (!(error instanceof ModelCallError)) throw error;
+        breaker.note(handlingOf(error.code) === 'retry' ? 'failed' : 'alive', beganAtMs);
+        if ((error.retryAfterMs ?? 0) > LONGEST_WAIT_IN_PLACE_MS) breaker.hold(error.retryAfterMs ?? 0);
+        spent = withFailure(spent, error, admission);
+        const { kind, delayMs } = waitBeforeRetry(error);
+        await timed(kind, () => waiting.sleep(delayMs));
       }
     }
   };

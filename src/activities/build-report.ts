@@ -1,16 +1,18 @@
 import { analysisNamed } from '../core/analyses.ts';
 import { type Analysis, isShortened } from '../core/analysis.ts';
-import { type Layout, streamOfUnit } from '../core/batch-plan.ts';
 import { CONTRACTS, type ReportInput, type StreamEnd } from '../core/contracts.ts';
-import { type LedgerRow, NO_FACTS } from '../core/ledger.ts';
+import { factsOf, type LedgerRow, NO_FACTS, NO_TIME } from '../core/ledger.ts';
 import { createReportBuilder, endOf, type Report, type ResultLine } from '../core/report.ts';
+import { endOfRun } from '../core/report-figures.ts';
 import { NO_USAGE } from '../core/usage.ts';
+import type { AnswerCache } from '../services/answer-cache.ts';
 import type { IssuePages } from '../services/issue-pages.ts';
 import type { PlacedIssue } from '../services/issue-source.ts';
 import type { LedgerStore } from '../services/ledger-store.ts';
 import type { ResultsStore } from '../services/results.ts';
 import type { RunStore } from '../services/run-store.ts';
 import { defineActivity } from './define-activity.ts';
+import { openAnswerKeeper } from './keep-answers.ts';
 
 interface Services {
   readonly pages: Pick<IssuePages, 'all'>;
@@ -18,19 +20,22 @@ interface Services {
   readonly ledger: (shards: number) => Pick<LedgerStore, 'openReader'>;
   readonly results: Pick<ResultsStore, 'openWriter' | 'writeReport'>;
   readonly runs: Pick<RunStore, 'finish'>;
+  readonly cache: Pick<AnswerCache, 'openWriter'>;
 }
 
 /** Folds issues and ledger of a run into results and report, and puts the figures into the run's row. */
-export function createBuildReport({ pages, ledger, results, runs }: Services) {
+export function createBuildReport({ pages, ledger, results, runs, cache }: Services) {
   return defineActivity(CONTRACTS.buildReport, async (input, log) => {
     const analysis = analysisNamed(input.plan.analysis);
     const builder = createReportBuilder(input, analysis.table);
     const writer = results.openWriter(input.runId, answerFields(analysis));
-    for await (const line of resultLines({ pages, ledger }, input)) {
+    const keeper = openAnswerKeeper(cache, input, log);
+    for await (const { line, placed } of resultLines({ pages, ledger }, input)) {
       builder.add(line);
       await writer.add(line);
+      await keeper.add(line, placed.fingerprint);
     }
-    await writer.close();
+    await Promise.all([writer.close(), keeper.close()]);
     const { summary, report } = builder.build();
     await results.writeReport(input.runId, report);
     await runs.finish(input.runId, summary);
@@ -54,41 +59,68 @@ function answerFields(analysis: Analysis): string[] {
 async function* resultLines(
   { pages, ledger }: Pick<Services, 'pages' | 'ledger'>,
   { runId, plan, loaded }: ReportInput,
-): AsyncGenerator<ResultLine> {
+): AsyncGenerator<{ readonly line: ResultLine; readonly placed: PlacedIssue }> {
   if (loaded === null) return;
   const rowAt = ledger(plan.ledgerShards).openReader(runId);
-  const firsts = new Map<number, ResultLine>();
-  let unit = 0;
+  const end = endOfRun(loaded.ends);
+  const firsts = createFirsts();
   for await (const placed of pages.all(runId)) {
-    const first = placed.sameAs === null ? undefined : firsts.get(placed.sameAs);
-    const line = first
-      ? copiedLine(first, placed)
-      : ownLine(placed, await rowAt(placed.index), endOfUnit(loaded.layout, loaded.ends, unit++));
-    if (placed.copies > 0) firsts.set(placed.index, line);
-    yield line;
+    const first = placed.sameAs === null ? null : firsts.take(placed.sameAs);
+    const line = first ? copiedLine(first, placed) : ownLine(placed, await rowAt(placed.index), end);
+    firsts.keep(line, placed.copies);
+    yield { line, placed };
   }
 }
 
-function endOfUnit(layout: Layout, ends: readonly StreamEnd[], unit: number): StreamEnd {
-  return ends[streamOfUnit(layout, unit)] ?? { kind: 'died', code: null };
+/** Lines that stand for further issues, each kept until the last of these. */
+function createFirsts() {
+  const firsts = new Map<number, { readonly line: ResultLine; copies: number }>();
+  return {
+    keep(line: ResultLine, copies: number): void {
+      if (copies > 0) firsts.set(line.index, { line, copies });
+    },
+    take(index: number): ResultLine | null {
+      const first = firsts.get(index);
+      if (!first) return null;
+      first.copies -= 1;
+      if (first.copies === 0) firsts.delete(index);
+      return first.line;
+    },
+  };
 }
 
 function ownLine({ index, issue }: PlacedIssue, row: LedgerRow | null, end: StreamEnd): ResultLine {
-  const { failedAttempts, possiblyPaidTwice, calls, usage, costUsd } = row ?? NO_FACTS;
-  const { answer = null, latencyMs = null } = row?.state === 'settled' ? row : {};
-  const shortened = row !== null && isShortened(issue);
-  const facts = { answer, latencyMs, calls, failedAttempts, usage, costUsd, possiblyPaidTwice, shortened };
-  return { index, id: issue.id, title: issue.title, ...endOf(row, end), coalescedWith: null, cached: false, ...facts };
+  const settlement = row?.state === 'settled' ? row : UNSETTLED;
+  const { answer, cached, callMs, answeredAtMs } = settlement;
+  return {
+    index,
+    id: issue.id,
+    title: issue.title,
+    ...endOf(row, end),
+    coalescedWith: null,
+    cached,
+    answer,
+    callMs,
+    answeredAtMs,
+    ...(row ? factsOf(row) : { ...NO_FACTS, attempt: null }),
+    shortened: row !== null && isShortened(issue),
+  };
 }
 
+const UNSETTLED = { answer: null, cached: false, callMs: null, answeredAtMs: null };
+
 function copiedLine(first: ResultLine, { index, issue: { id, title } }: PlacedIssue): ResultLine {
-  const paidByFirst = {
-    latencyMs: null,
-    calls: 0,
-    failedAttempts: 0,
-    usage: NO_USAGE,
-    costUsd: 0,
-    possiblyPaidTwice: false,
-  };
-  return { ...first, ...paidByFirst, index, id, title, coalescedWith: first.id };
+  return { ...first, ...PAID_BY_FIRST, index, id, title, coalescedWith: first.id };
 }
+
+const PAID_BY_FIRST = {
+  callMs: null,
+  answeredAtMs: null,
+  spentMs: NO_TIME,
+  calls: 0,
+  failedAttempts: 0,
+  admittedTokens: 0,
+  usage: NO_USAGE,
+  costUsd: 0,
+  possiblyPaidTwice: false,
+};

@@ -1,3 +1,5 @@
+import type { ServiceLimits } from './capacity/messages.ts';
+
 /**
  * What is done about a failure of a model call.
  *
@@ -43,6 +45,22 @@ export const FAILURES = {
     maybeBilled: false,
     advice:
       'The deployment admits fewer tokens or requests per minute than the run asked for: raise its quota or lower the concurrency.',
+  },
+  quota_exhausted: {
+    handling: 'defer',
+    maybeBilled: false,
+    advice:
+      'The deployment asked to wait for ten minutes or longer: its quota is used up, or is zero as on some free and trial subscriptions. Raise it, then run these issues again.',
+  },
+  breaker_open: {
+    handling: 'defer',
+    maybeBilled: false,
+    advice: 'The service kept failing until the end of the run; see its health page, then run these issues again.',
+  },
+  paused: {
+    handling: 'defer',
+    maybeBilled: false,
+    advice: 'The run was paused until its end; run these issues again.',
   },
   claimed_elsewhere: {
     handling: 'defer',
@@ -137,12 +155,19 @@ export class ModelCallError extends Error {
   readonly requestId: string | null;
   /** How long the service asked to wait, in milliseconds; null where it did not say. */
   readonly retryAfterMs: number | null;
+  /** What the answer's headers said of the deployment's limits; null where they said nothing. */
+  readonly limits: ServiceLimits | null;
 
   constructor(
     code: FailureCode,
-    facts: { status?: number | null; requestId?: string | null; retryAfterMs?: number | null } = {},
+    facts: {
+      status?: number | null;
+      requestId?: string | null;
+      retryAfterMs?: number | null;
+      limits?: ServiceLimits | null;
+    } = {},
   ) {
-    const { status = null, requestId = null, retryAfterMs = null } = facts;
+    const { status = null, requestId = null, retryAfterMs = null, limits = null } = facts;
     super(
       `Model call failed: ${code}${status === null ? '' : ` (HTTP ${status})`}${requestId === null ? '' : `, request ${requestId}`}`,
     );
@@ -150,16 +175,25 @@ export class ModelCallError extends Error {
     this.status = status;
     this.requestId = requestId;
     this.retryAfterMs = retryAfterMs;
+    this.limits = limits;
   }
 }
+
+/** A throttle that asks for so long a wait is no matter of pace: windows of limits last a minute. */
+const QUOTA_WAIT_MS = 600_000;
 
 /**
  * The failure that an HTTP status of Azure OpenAI stands for.
  *
  * @param serviceCode - the `code` member of the error body
+ * @param retryAfterMs - the wait that a throttle asks for; null if it asks for none
  */
-export function failureOfStatus(status: number, serviceCode: string | null): FailureCode {
-  if (status === 429) return 'rate_limited';
+export function failureOfStatus(
+  status: number,
+  serviceCode: string | null,
+  retryAfterMs: number | null = null,
+): FailureCode {
+  if (status === 429) return (retryAfterMs ?? 0) >= QUOTA_WAIT_MS ? 'quota_exhausted' : 'rate_limited';
   if (status === 401) return 'unauthorized';
   if (status === 403) return 'forbidden';
   if (status === 404) return 'deployment_not_found';

@@ -42,13 +42,13 @@ export interface LedgerFacts {
 
 /** Where an issue's time went, in milliseconds, added up over attempts. */
 export interface SpentMs {
-  /** From being handed out to its permit. */
+  /** From being handed out to the right to call: a permit, and a service that is not given up. */
   readonly queue: number;
   /** In calls, answered or not. */
   readonly model: number;
   /** Waiting because the service refused for its limits. */
   readonly throttle: number;
-  /** Waiting before a failed call was made again. */
+  /** Waiting before a failed call was made again, also while a failing service was left alone. */
   readonly retry: number;
 }
 
@@ -90,6 +90,14 @@ export type LedgerDecision =
   | { readonly action: 'give_up'; readonly facts: LedgerFacts; readonly code: FailureCode }
   | { readonly action: 'claim'; readonly facts: LedgerFacts };
 
+/** When and for which attempt of the run an issue came to a worker. */
+export interface Delivery {
+  readonly attempt: number;
+  /** When the stream handed it out, in milliseconds since 1970; it may lie a little ahead. */
+  readonly handedOutAtMs: number;
+  readonly nowMs: number;
+}
+
 /**
  * Decides what to do with an issue, from its row alone.
  *
@@ -101,17 +109,14 @@ export type LedgerDecision =
  */
 export function decide(
   row: LedgerRow | null,
-  context: {
-    readonly attempt: number;
-    readonly nowMs: number;
-    readonly maxAttempts: number;
-    readonly isGone: (workerId: string) => boolean;
-  },
+  context: Delivery & { readonly maxAttempts: number; readonly isGone: (workerId: string) => boolean },
 ): LedgerDecision {
   const { attempt, nowMs, maxAttempts } = context;
   if (row === null) return { action: 'claim', facts: { ...NO_FACTS, attempt } };
   const isOld = row.attempt < attempt;
   const facts: LedgerFacts = { ...factsOf(row), attempt, failedAttempts: isOld ? 0 : row.failedAttempts };
+  // The time between two attempts of the run was no waiting.
+  const backAtMs = isOld ? 0 : queuedSinceMs(row, context);
   const claimOrGiveUp = (code: FailureCode, taken: LedgerFacts): LedgerDecision =>
     taken.failedAttempts < maxAttempts
       ? { action: 'claim', facts: taken }
@@ -120,9 +125,9 @@ export function decide(
     case 'settled':
       return isOld && row.outcome === 'failed' ? { action: 'claim', facts } : { action: 'use', row };
     case 'released':
-      return claimOrGiveUp(row.code, waited(facts, row, nowMs));
+      return claimOrGiveUp(row.code, waited(facts, row, backAtMs));
     case 'unknown':
-      return claimOrGiveUp(row.code, { ...waited(facts, row, nowMs), possiblyPaidTwice: true });
+      return claimOrGiveUp(row.code, { ...waited(facts, row, backAtMs), possiblyPaidTwice: true });
     case 'claimed':
       if (row.untilMs > nowMs && !context.isGone(row.workerId)) return { action: 'wait', untilMs: row.untilMs };
       return claimOrGiveUp('worker_lost', {
@@ -134,14 +139,26 @@ export function decide(
   }
 }
 
-function factsOf(row: LedgerRow): LedgerFacts {
+/** What a row says of the past, whatever its state. */
+export function factsOf(row: LedgerRow): LedgerFacts {
   const { attempt, failedAttempts, possiblyPaidTwice, calls, admittedTokens, spentMs, usage, costUsd } = row;
   return { attempt, failedAttempts, possiblyPaidTwice, calls, admittedTokens, spentMs, usage, costUsd };
 }
 
+/**
+ * Since when an issue has been in the queue: since it was handed out.
+ *
+ * After a failure that was thrown, the durable policy brings the same hand-out again: then the queue begins with the
+ * delivery, and the time before belongs to the failure.
+ */
+export function queuedSinceMs(row: LedgerRow | null, { attempt, handedOutAtMs, nowMs }: Delivery): number {
+  if (row === null || row.attempt < attempt) return handedOutAtMs;
+  return 'atMs' in row && row.atMs < handedOutAtMs ? handedOutAtMs : nowMs;
+}
+
 /** The time since a row was put back counts as what it was put back for. */
-function waited(facts: LedgerFacts, { code, atMs }: { code: FailureCode; atMs: number }, nowMs: number): LedgerFacts {
-  const kind = handlingOf(code) === 'defer' ? 'throttle' : 'retry';
-  const waitMs = Math.max(0, nowMs - atMs);
+function waited(facts: LedgerFacts, { code, atMs }: { code: FailureCode; atMs: number }, untilMs: number): LedgerFacts {
+  const kind = handlingOf(code) === 'defer' && code !== 'breaker_open' ? 'throttle' : 'retry';
+  const waitMs = Math.max(0, untilMs - atMs);
   return { ...facts, spentMs: { ...facts.spentMs, [kind]: facts.spentMs[kind] + waitMs } };
 }

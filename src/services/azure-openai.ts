@@ -1,9 +1,14 @@
+import dns from 'node:dns/promises';
+import type { LookupFunction } from 'node:net';
 import { getBearerTokenProvider, type TokenCredential } from '@azure/identity';
+import { LRUCache } from 'lru-cache';
 import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError, OpenAIError } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
-import { Agent, interceptors, fetch as undiciFetch } from 'undici';
+import { Agent, fetch as undiciFetch } from 'undici';
 import type { Analysis, ChatMessage } from '../core/analysis.ts';
+import type { ServiceLimits } from '../core/capacity/messages.ts';
 import { type FailureCode, failureOfStatus, ModelCallError } from '../core/failures.ts';
+import { limitsOf, retryAfterOf } from '../core/rate-limit-headers.ts';
 import { SETTINGS, type Settings } from '../core/settings.ts';
 import type { Usage } from '../core/usage.ts';
 
@@ -26,6 +31,8 @@ export interface Completion {
   /** The model behind the deployment, as the service names it. */
   readonly model: string;
   readonly requestId: string | null;
+  /** What the service said of the deployment's limits; null where it said nothing. */
+  readonly limits: ServiceLimits | null;
 }
 
 /** A chat model that answers by a schema. */
@@ -33,7 +40,8 @@ export interface ModelClient {
   /**
    * Makes one call, without any retry.
    *
-   * @throws {ModelCallError} for whatever the service or the network does
+   * @throws {ModelCallError} for whatever the service or the network does; `connection_lost` where the end of the process
+   *   cut the call off, `connection_failed` where the end had begun before it
    */
   complete(request: CompletionRequest): Promise<Completion>;
   /** Which service answers; `simulator` is true only if the service says so itself. Never throws. */
@@ -42,56 +50,60 @@ export interface ModelClient {
 
 const TOKEN_SCOPE = 'https://cognitiveservices.azure.com/.default';
 const DNS_CACHE_MS = 300_000;
+const KNOWN_HOSTS = 16;
 const KEEP_ALIVE_MS = 60_000;
 const DESCRIBE_TIMEOUT_MS = 5_000;
 /** By this header a simulator marks every answer. */
 const SIMULATOR_HEADER = 'x-fanfold-simulator';
 
 /**
- * Azure OpenAI by its v1 endpoint, over one pool of connections.
+ * Azure OpenAI by its v1 endpoint, over one pool of connections that stay open between calls.
  *
  * The SDK's own retries are off: it hammers on a long `Retry-After` and hides headers from the policy.
  *
  * @param credential - used when no key is set
+ * @param ending - its abort cuts calls in flight off
+ * @param send - takes the requests in place of the pool
  * @throws when the settings name no endpoint
  */
-export function createAzureOpenAi(settings: Settings, credential: () => TokenCredential): ModelClient {
-  const { endpoint, apiKey, maxConnections, maxConnectionsPerHost } = settings;
+export function createAzureOpenAi(
+  settings: Settings,
+  credential: () => TokenCredential,
+  ending: AbortSignal,
+  send: typeof fetch | null = null,
+): ModelClient {
+  const { endpoint, apiKey } = settings;
   if (endpoint === null) throw new Error(`${SETTINGS.endpoint.env} is not set`);
-  const dispatcher = new Agent({
-    connections: Math.min(maxConnections, maxConnectionsPerHost),
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  }).compose(interceptors.dns({ maxTTL: DNS_CACHE_MS }));
   const client = new OpenAI({
     baseURL: `${endpoint.replace(/\/+$/, '').replace(/\/openai(\/v1)?$/, '')}/openai/v1/`,
     maxRetries: 0,
     // The Agent and fetch must come from the same undici; their types differ from the global ones by name only.
-    fetch: undiciFetch as unknown as typeof fetch,
-    fetchOptions: { dispatcher } as object,
+    fetch: send ?? (undiciFetch as unknown as typeof fetch),
+    fetchOptions: { dispatcher: createConnections(settings) } as object,
     ...(apiKey === null
       ? { apiKey: getBearerTokenProvider(credential(), TOKEN_SCOPE) }
       : { apiKey, defaultHeaders: { 'api-key': apiKey, Authorization: null } }),
   });
+  const inFlight = new Set<AbortController>();
+  ending.addEventListener('abort', () => {
+    for (const call of inFlight) call.abort();
+  });
 
   return {
     async complete(request) {
+      if (ending.aborted) throw new ModelCallError('connection_failed');
+      // One for each call: the SDK never takes its listener off a signal again.
+      const call = new AbortController();
+      inFlight.add(call);
       try {
         const { data, response } = await client.chat.completions
-          .create(bodyOf(request), { timeout: request.timeoutMs })
+          .create(bodyOf(request), { timeout: request.timeoutMs, signal: call.signal })
           .withResponse();
-        const choice = data.choices[0];
-        return {
-          text: choice?.message.content || null,
-          refused: Boolean(choice?.message.refusal),
-          finishReason: choice?.finish_reason ?? 'stop',
-          usage: usageOf(data.usage),
-          model: data.model,
-          requestId: requestIdOf(response.headers),
-        };
+        return completionOf(data, response.headers);
       } catch (error) {
-        throw callErrorOf(error);
+        throw call.signal.aborted ? new ModelCallError('connection_lost') : callErrorOf(error);
+      } finally {
+        inFlight.delete(call);
       }
     },
 
@@ -104,6 +116,48 @@ export function createAzureOpenAi(settings: Settings, credential: () => TokenCre
         return { endpoint, reachable, simulator: false };
       }
     },
+  };
+}
+
+/**
+ * Connections to the one host of the endpoint, at most the smaller of both settings.
+ *
+ * One call at a time each: by HTTP/2 a lost connection would take all calls in flight with it, and no number of
+ * connections would bound them.
+ */
+function createConnections({ maxConnections, maxConnectionsPerHost }: Settings): Agent {
+  const addresses = new LRUCache({ max: KNOWN_HOSTS, ttl: DNS_CACHE_MS, fetchMethod: addressesOf });
+  const lookup: LookupFunction = (host, { all }, callback) => {
+    addresses.forceFetch(host).then(
+      found => (all ? callback(null, found) : callback(null, found[0]?.address ?? '', found[0]?.family)),
+      error => callback(error, []),
+    );
+  };
+  const agent = new Agent({
+    connections: Math.min(maxConnections, maxConnectionsPerHost),
+    allowH2: false,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { lookup },
+  });
+  return agent.on('connectionError', origin => void addresses.delete(new URL(origin).hostname));
+}
+
+async function addressesOf(host: string) {
+  return dns.lookup(host, { all: true });
+}
+
+function completionOf(data: OpenAI.ChatCompletion, headers: Headers): Completion {
+  const choice = data.choices[0];
+  return {
+    text: choice?.message.content || null,
+    refused: Boolean(choice?.message.refusal),
+    finishReason: choice?.finish_reason ?? 'stop',
+    usage: usageOf(data.usage),
+    model: data.model,
+    requestId: requestIdOf(headers),
+    limits: limitsOf(name => headers.get(name), Date.now()),
   };
 }
 
@@ -141,11 +195,13 @@ function callErrorOf(error: unknown): ModelCallError {
   if (error instanceof APIConnectionError) return new ModelCallError(networkFailureOf(error));
   if (error instanceof APIError && error.status !== undefined) {
     const { status, headers, code } = error;
-    const retryAfterMs = status === 429 ? retryAfterOf(headers) : null;
-    return new ModelCallError(failureOfStatus(status, code ?? null), {
+    const header = (name: string) => headers?.get(name) ?? null;
+    const retryAfterMs = status === 429 ? retryAfterOf(header, Date.now()) : null;
+    return new ModelCallError(failureOfStatus(status, code ?? null, retryAfterMs), {
       status,
       requestId: requestIdOf(headers),
       retryAfterMs,
+      limits: limitsOf(header, Date.now()),
     });
   }
   return new ModelCallError(error instanceof OpenAIError ? tokenFailureOf(error.cause) : bodyFailureOf(error));
@@ -171,18 +227,4 @@ function tokenFailureOf(cause: unknown): FailureCode {
 /** A body that broke off, which fetch tells with a cause, or one that is no completion. */
 function bodyFailureOf(error: unknown): FailureCode {
   return error instanceof Error && error.cause !== undefined ? 'connection_lost' : 'service_error';
-}
-
-function retryAfterOf(headers: Headers | undefined): number | null {
-  const numberOf = (name: string) => Number(headers?.get(name) || Number.NaN);
-  const resetSeconds = ['x-ratelimit-reset-tokens', 'x-ratelimit-reset-requests'].map(name => numberOf(name) || 0);
-  const candidatesMs = [
-    numberOf('retry-after-ms'),
-    numberOf('retry-after') * 1_000,
-    Date.parse(headers?.get('retry-after') ?? '') - Date.now(),
-    // Where the limits are not known, the service sends 0.
-    Math.max(...resetSeconds) * 1_000 || Number.NaN,
-  ];
-  const waitMs = candidatesMs.find(Number.isFinite);
-  return waitMs === undefined ? null : Math.max(0, waitMs);
 }

@@ -3,15 +3,19 @@ import { ModelCallError } from '../../src/core/failures.ts';
 import { type LedgerRow, NO_FACTS } from '../../src/core/ledger.ts';
 import type { ModelClient } from '../../src/services/azure-openai.ts';
 import { ANSWER, CALL_USD, completion, throttled, thrownBy } from '../helpers/activities.ts';
-import { createAnalyzeBench, PLACE } from '../helpers/analyze-bench.ts';
-import { issue, ledgerFacts, NOON_MS, settledRow } from '../helpers/factories.ts';
+import { createAnalyzeBench, PLACE, STORAGE_USE } from '../helpers/analyze-bench.ts';
+import { ADMISSION } from '../helpers/asking.ts';
+import { issue, ledgerFacts, NOON_MS, seen, serviceLimits, settledRow } from '../helpers/factories.ts';
 
 const TIMEOUT_MS = 60_000;
 const usage = { promptTokens: 100, completionTokens: 10, cachedTokens: 0 };
+/** What a delivery sees that makes so many calls, all of them admitted or none. */
+const sawCalls = (calls: number, admittedTokens = calls * ADMISSION) =>
+  seen({ calls, admittedTokens, storage: STORAGE_USE });
 
-let { ledger, waiting, worker, activity, row, put } = createAnalyzeBench();
+let { ledger, worker, activity, row, put } = createAnalyzeBench();
 beforeEach(() => {
-  ({ ledger, waiting, worker, activity, row, put } = createAnalyzeBench());
+  ({ ledger, worker, activity, row, put } = createAnalyzeBench());
 });
 
 describe('an issue that nobody came to', () => {
@@ -29,11 +33,13 @@ describe('an issue that nobody came to', () => {
       kind: 'settled',
       outcome: 'succeeded',
       code: null,
+      cached: false,
       copies: 2,
-      calls: 1,
       failedAttempts: 0,
       usage,
       costUsd: CALL_USD,
+      callMs: 0,
+      seen: sawCalls(1),
     });
     expect(states).toEqual([
       ['claimed', 0],
@@ -45,10 +51,13 @@ describe('an issue that nobody came to', () => {
       outcome: 'succeeded',
       code: null,
       answer: ANSWER,
+      cached: false,
       calls: 1,
+      admittedTokens: ADMISSION,
       usage,
       costUsd: CALL_USD,
-      latencyMs: 0,
+      callMs: 0,
+      answeredAtMs: NOON_MS,
       requestId: 'req-1',
     });
   });
@@ -68,13 +77,16 @@ describe('an issue that nobody came to', () => {
     });
   });
 
-  test('has its latency from the first request to the last answer', async () => {
-    const complete: ModelClient['complete'] = async () => {
-      waiting.passMs(700);
-      return completion();
-    };
-    await activity([completion()], { model: { complete } }).run();
-    expect(row()).toMatchObject({ state: 'settled', latencyMs: 700 });
+  test('is asked with the room that it was handed', async () => {
+    const analyze = activity([completion()]);
+    await analyze.run({ maxCompletionTokens: 180 });
+    expect(analyze.requests.map(({ maxCompletionTokens }) => maxCompletionTokens)).toEqual([180]);
+    expect(row()).toMatchObject({ admittedTokens: ADMISSION - 1_200 + 180 });
+  });
+
+  test('tells what the service said of its limits', async () => {
+    const limits = serviceLimits();
+    expect(await activity([completion({ limits })]).run()).toMatchObject({ seen: { ...sawCalls(1), limits } });
   });
 
   test.each([
@@ -85,9 +97,10 @@ describe('an issue that nobody came to', () => {
       kind: 'settled',
       outcome: 'failed',
       code,
-      calls: 1,
       failedAttempts: 0,
       costUsd: CALL_USD * answers,
+      callMs: answers ? 0 : null,
+      seen: { calls: 1 },
     });
     expect(row()).toMatchObject({ state: 'settled', outcome: 'failed', code, answer: null, calls: 1 });
   });
@@ -98,13 +111,15 @@ describe('an issue that nobody came to', () => {
       kind: 'settled',
       outcome: 'skipped',
       code: 'empty_issue',
+      cached: false,
       copies: 1,
-      calls: 0,
       failedAttempts: 0,
       usage: NO_FACTS.usage,
       costUsd: 0,
+      callMs: null,
+      seen: sawCalls(0),
     });
-    expect(row()).toMatchObject({ state: 'settled', outcome: 'skipped', latencyMs: null, requestId: null });
+    expect(row()).toMatchObject({ state: 'settled', outcome: 'skipped', calls: 0, callMs: null, requestId: null });
     expect(analyze.requests).toEqual([]);
   });
 });
@@ -115,7 +130,7 @@ describe('a second delivery', () => {
     const output = await first.run();
     const before = await ledger.read('run', PLACE);
     const second = activity([completion()], { unit: { copies: 2 } });
-    expect(await second.run()).toEqual(output);
+    expect(await second.run()).toEqual({ ...output, seen: sawCalls(0) });
     expect(second.requests).toEqual([]);
     expect(await ledger.read('run', PLACE)).toEqual(before);
   });
@@ -127,7 +142,6 @@ describe('a second delivery', () => {
       outcome: 'failed',
       code: 'content_filter',
       failedAttempts: 3,
-      calls: 1,
       costUsd: 0.001,
     });
     expect(analyze.requests).toEqual([]);
@@ -138,18 +152,32 @@ describe('a deferral', () => {
   test('uses no attempt, keeps what was spent, and is surely not paid', async () => {
     const outputs = [];
     for (const _ of [1, 2, 3, 4, 5, 6]) outputs.push(await activity([throttled(30_000)]).run());
-    expect(outputs).toEqual(Array(6).fill({ kind: 'deferred', code: 'rate_limited', notBeforeMs: NOON_MS + 30_000 }));
-    expect(row()).toEqual({ ...NO_FACTS, state: 'released', code: 'rate_limited', calls: 6 });
-    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', calls: 7, failedAttempts: 0 });
-    expect(row()).toMatchObject({ possiblyPaidTwice: false });
+    const seenThen = { ...sawCalls(1, 0), throttled: 1, retryAfterMs: 30_000 };
+    const deferral = { kind: 'deferred', code: 'rate_limited', notBeforeMs: NOON_MS + 30_000, seen: seenThen };
+    expect(outputs).toEqual(Array(6).fill(deferral));
+    expect(row()).toEqual({ ...NO_FACTS, state: 'released', code: 'rate_limited', atMs: NOON_MS, calls: 6 });
+    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', failedAttempts: 0 });
+    expect(row()).toMatchObject({ calls: 7, possiblyPaidTwice: false });
   });
 
   test('without a time from the service lasts 10 s', async () => {
-    expect(await activity([throttled(null)]).run()).toEqual({
+    expect(await activity([throttled(null)]).run()).toMatchObject({
       kind: 'deferred',
       code: 'rate_limited',
       notBeforeMs: NOON_MS + 10_000,
+      seen: { throttled: 1, retryAfterMs: null },
     });
+  });
+
+  test('for a quota that is used up says so, and is as long as the service wants it', async () => {
+    const failure = new ModelCallError('quota_exhausted', { status: 429, retryAfterMs: 86_400_000 });
+    expect(await activity([failure]).run()).toMatchObject({
+      kind: 'deferred',
+      code: 'quota_exhausted',
+      notBeforeMs: NOON_MS + 86_400_000,
+      seen: { calls: 1, throttled: 1, retryAfterMs: 86_400_000 },
+    });
+    expect(row()).toMatchObject({ state: 'released', code: 'quota_exhausted', failedAttempts: 0 });
   });
 
   test('counts from the end of the waits in place', async () => {
@@ -169,7 +197,7 @@ describe('a passing failure', () => {
     const { code, state, calls, paidTwiceAlready, paidTwice } = given;
     const failure = new ModelCallError(code);
     expect(await thrownBy(activity([failure]).run())).toBe(failure);
-    expect(row()).toEqual({ ...NO_FACTS, state, code, calls, failedAttempts: 1, possiblyPaidTwice: paidTwiceAlready });
+    expect(row()).toMatchObject({ state, code, calls, failedAttempts: 1, possiblyPaidTwice: paidTwiceAlready });
     await activity([completion()]).run();
     expect(row()).toMatchObject({
       state: 'settled',
@@ -182,7 +210,7 @@ describe('a passing failure', () => {
 
   test('that may have been billed, then a success in the same attempt, may have been paid twice', async () => {
     const output = await activity([new ModelCallError('connection_lost'), completion()]).run();
-    expect(output).toMatchObject({ outcome: 'succeeded', calls: 2, failedAttempts: 0, costUsd: CALL_USD });
+    expect(output).toMatchObject({ outcome: 'succeeded', failedAttempts: 0, costUsd: CALL_USD, seen: { calls: 2 } });
     expect(row()).toMatchObject({ state: 'settled', calls: 2, possiblyPaidTwice: true });
   });
 
@@ -194,8 +222,7 @@ describe('a passing failure', () => {
   test('leaves the row unknown if any call of the attempt may have been billed, whatever the last one was', async () => {
     const failure = new ModelCallError('connection_failed');
     expect(await thrownBy(activity([new ModelCallError('connection_lost'), failure]).run())).toBe(failure);
-    expect(row()).toEqual({
-      ...NO_FACTS,
+    expect(row()).toMatchObject({
       state: 'unknown',
       code: 'connection_failed',
       calls: 2,
@@ -206,9 +233,8 @@ describe('a passing failure', () => {
 
   test('that may have been billed, then a throttle, is deferred with the row unknown', async () => {
     const output = await activity([new ModelCallError('service_error'), throttled(30_000)]).run();
-    expect(output).toEqual({ kind: 'deferred', code: 'rate_limited', notBeforeMs: NOON_MS + 200 + 30_000 });
-    expect(row()).toEqual({
-      ...NO_FACTS,
+    expect(output).toMatchObject({ kind: 'deferred', code: 'rate_limited', notBeforeMs: NOON_MS + 200 + 30_000 });
+    expect(row()).toMatchObject({
       state: 'unknown',
       code: 'rate_limited',
       calls: 2,
@@ -220,8 +246,7 @@ describe('a passing failure', () => {
   test('of the service in the attempt after a timeout leaves the row unknown', async () => {
     await thrownBy(activity([new ModelCallError('timeout')]).run());
     await thrownBy(activity([new ModelCallError('service_error', { status: 500 })]).run());
-    expect(row()).toEqual({
-      ...NO_FACTS,
+    expect(row()).toMatchObject({
       state: 'unknown',
       code: 'service_error',
       calls: 3,
@@ -245,23 +270,24 @@ describe('a passing failure', () => {
       kind: 'settled',
       outcome: 'failed',
       code: 'service_error',
+      cached: false,
       copies: 0,
-      calls: 10,
       failedAttempts: 5,
       usage: NO_FACTS.usage,
       costUsd: 0,
+      callMs: null,
     };
-    expect(await activity([failure]).run()).toEqual(last);
-    expect(row()).toMatchObject({ state: 'settled', outcome: 'failed', requestId: 'req-5', answer: null });
-    expect(await activity([completion()]).run()).toEqual(last);
+    expect(await activity([failure]).run()).toEqual({ ...last, seen: sawCalls(2) });
+    expect(row()).toMatchObject({ state: 'settled', outcome: 'failed', requestId: 'req-5', answer: null, calls: 10 });
+    expect(await activity([completion()]).run()).toEqual({ ...last, seen: sawCalls(0) });
   });
 
   test('that used up the attempts before is settled without a call', async () => {
-    await put({ state: 'unknown', ...ledgerFacts({ failedAttempts: 5 }), code: 'timeout' });
+    await put({ state: 'unknown', ...ledgerFacts({ failedAttempts: 5 }), code: 'timeout', atMs: NOON_MS });
     const analyze = activity([completion()]);
-    expect(await analyze.run()).toMatchObject({ outcome: 'failed', code: 'timeout', failedAttempts: 5, calls: 1 });
+    expect(await analyze.run()).toMatchObject({ outcome: 'failed', code: 'timeout', failedAttempts: 5 });
     expect(analyze.requests).toEqual([]);
-    expect(row()).toMatchObject({ state: 'settled', possiblyPaidTwice: false });
+    expect(row()).toMatchObject({ state: 'settled', calls: 1, possiblyPaidTwice: false });
   });
 
   test('does not lose what a call in the same attempt has cost', async () => {

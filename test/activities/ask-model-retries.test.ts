@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ModelCallError } from '../../src/core/failures.ts';
 import { completion, throttled } from '../helpers/activities.ts';
-import { ask, codesHandledBy, unfit, usageOf } from '../helpers/asking.ts';
+import { ask, CALL_MS, codesHandledBy, unfit, usageOf } from '../helpers/asking.ts';
+import { NOON_MS } from '../helpers/factories.ts';
 
 describe('a passing failure', () => {
   test.each([
@@ -24,7 +25,7 @@ describe('a passing failure', () => {
   test('timeout interrupts at once, perhaps paid, but not twice', async () => {
     const failure = new ModelCallError('timeout', { requestId: 'req-3' });
     const { asked, sleeps } = await ask([failure, completion()]);
-    expect(asked).toEqual({
+    expect(asked).toMatchObject({
       kind: 'interrupted',
       error: failure,
       calls: 1,
@@ -51,7 +52,7 @@ describe('a passing failure', () => {
   test('interrupts when it comes twice', async () => {
     const second = new ModelCallError('service_error', { status: 503, requestId: 'req-2' });
     const { asked } = await ask([new ModelCallError('connection_failed'), second, completion()]);
-    expect(asked).toEqual({
+    expect(asked).toMatchObject({
       kind: 'interrupted',
       error: second,
       calls: 2,
@@ -101,4 +102,53 @@ describe('a passing failure', () => {
       usage: usageOf(1),
     });
   });
+});
+
+describe('while others fail', () => {
+  const failure = new ModelCallError('service_error');
+
+  test.each([
+    [0, 2],
+    [1, 2],
+    [2, 1],
+    [6, 1],
+  ])('%d times in a row before, a failed call is made %d times', async (failuresBefore, calls) => {
+    expect((await ask([failure], 0, { failuresBefore })).asked).toMatchObject({ kind: 'interrupted', calls });
+  });
+
+  test('an open breaker interrupts without a call, for as long as it is open', async () => {
+    const { asked, requests } = await ask([completion()], 0, { failuresBefore: 8 });
+    expect(asked).toMatchObject({
+      kind: 'interrupted',
+      error: { code: 'breaker_open', retryAfterMs: 10_000 },
+      calls: 0,
+      throttled: 0,
+      maybeBilled: false,
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test('the failure that opens it interrupts as what it is', async () => {
+    const { asked, breaker } = await ask([failure], 0, { failuresBefore: 7 });
+    expect(asked).toMatchObject({ kind: 'interrupted', error: failure, calls: 1 });
+    expect(breaker.openUntilMs()).toBe(NOON_MS + CALL_MS + 10_000);
+  });
+
+  test.each(codesHandledBy('settle', 'stop', 'defer'))('%s shows the service alive', async code => {
+    const { breaker } = await ask([new ModelCallError(code)], 0, { failuresBefore: 7 });
+    expect(breaker.openUntilMs()).toBeNull();
+    for (let n = 0; n < 7; n++) breaker.note('failed');
+    expect(breaker.openUntilMs()).toBeNull();
+  });
+});
+
+describe('when the process ends', () => {
+  test.each([new ModelCallError('connection_lost'), throttled(100)])(
+    'nothing is tried again after %s',
+    async failure => {
+      const { asked, sleeps } = await ask([failure, completion()], 0, { ending: AbortSignal.abort() });
+      expect(asked).toMatchObject({ kind: 'interrupted', error: failure, calls: 1 });
+      expect(sleeps).toEqual([]);
+    },
+  );
 });

@@ -4,10 +4,13 @@ import { FAILURES, type FailureCode, ModelCallError } from '../../src/core/failu
 import { triage } from '../../src/core/triage.ts';
 import type { Completion } from '../../src/services/azure-openai.ts';
 import { ANSWER, CALL_USD, completion, throttled } from '../helpers/activities.ts';
-import { ask, codesHandledBy, cutOff, unfit, usageOf } from '../helpers/asking.ts';
+import { ADMISSION, ask, CALL_MS, codesHandledBy, cutOff, unfit, usageOf } from '../helpers/asking.ts';
+import { NOON_MS, serviceLimits } from '../helpers/factories.ts';
 
 /** Failures of a call after which nobody knows whether it was billed. */
 const MAYBE_BILLED = new Set<string | null>(['timeout', 'connection_lost', 'service_error']);
+/** Failures of a call that the service did not admit. */
+const DOORS = new Set<string | null>([...codesHandledBy('defer', 'stop'), 'connection_failed']);
 const codeOf = (entry: Completion | Error | undefined) => (entry instanceof ModelCallError ? entry.code : null);
 
 describe('an answer that fits', () => {
@@ -17,9 +20,16 @@ describe('an answer that fits', () => {
       kind: 'answered',
       answer: ANSWER,
       calls: 1,
+      admittedTokens: ADMISSION,
+      throttled: 0,
+      retryAfterMs: null,
+      limits: null,
+      spentMs: { queue: 0, model: CALL_MS, throttle: 0, retry: 0 },
       usage: usageOf(1),
       costUsd: CALL_USD,
       requestId: 'req-1',
+      callMs: CALL_MS,
+      answeredAtMs: NOON_MS + CALL_MS,
       maybeBilled: false,
       possiblyPaidTwice: false,
     });
@@ -100,6 +110,12 @@ describe('an answer cut by length', () => {
     expect(requests[1]?.messages).toEqual(requests[0]?.messages);
   });
 
+  test("gets double the analysis' own room, however little it had", async () => {
+    const { asked, requests } = await ask([cutOff, completion()], 0, { maxCompletionTokens: 180 });
+    expect(requests.map(({ maxCompletionTokens }) => maxCompletionTokens)).toEqual([180, 2_400]);
+    expect(asked.admittedTokens).toBe(2 * (ADMISSION - 1_200) + 180 + 2_400);
+  });
+
   test('fails when it is cut again', async () => {
     expect((await ask([cutOff, cutOff])).asked).toMatchObject({
       kind: 'failed',
@@ -163,13 +179,15 @@ describe('what is final', () => {
 
   test.each(codesHandledBy('settle', 'stop'))('is the failure %s, without another call', async code => {
     const { asked } = await ask([new ModelCallError(code, { requestId: 'req-7' })]);
-    expect(asked).toEqual({
+    expect(asked).toMatchObject({
       kind: 'failed',
       code,
       calls: 1,
       usage: usageOf(0),
       costUsd: 0,
       requestId: 'req-7',
+      callMs: null,
+      answeredAtMs: null,
       maybeBilled: false,
       possiblyPaidTwice: false,
     });
@@ -188,6 +206,42 @@ describe('what is final', () => {
 
 test('a defect of the app itself is not taken for a failure of the service', async () => {
   await expect(ask([new TypeError('defect')])).rejects.toThrow('defect');
+});
+
+describe('the account', () => {
+  test('counts as admitted what the service did not refuse at the door', async () => {
+    const admitted = async (...script: [Completion | Error, ...(Completion | Error)[]]) =>
+      (await ask(script)).asked.admittedTokens / ADMISSION;
+    expect(await admitted(completion())).toBe(1);
+    expect(await admitted(throttled(null))).toBe(0);
+    expect(await admitted(throttled(10), completion())).toBe(1);
+    expect(await admitted(new ModelCallError('connection_failed'))).toBe(0);
+    expect(await admitted(new ModelCallError('unauthorized'))).toBe(0);
+    expect(await admitted(new ModelCallError('timeout'))).toBe(1);
+    expect(await admitted(new ModelCallError('service_error'))).toBe(2);
+    expect(await admitted(new ModelCallError('content_filter'))).toBe(1);
+  });
+
+  test('tells throttles, the longest wait asked for, and the newest limits', async () => {
+    const [first, second] = [serviceLimits({ remainingTokens: 900 }), serviceLimits({ remainingTokens: 50 })];
+    const { asked } = await ask([throttled(2_000, first), throttled(500, second), completion()]);
+    expect(asked).toMatchObject({ throttled: 2, retryAfterMs: 2_000, limits: second });
+    const { asked: unlimited } = await ask([new ModelCallError('service_error', { limits: first }), completion()]);
+    expect(unlimited).toMatchObject({ throttled: 0, retryAfterMs: null, limits: first });
+    expect((await ask([completion({ limits: second })])).asked.limits).toEqual(second);
+  });
+
+  test('splits time into calls, waits for limits and waits before retries; the last answered call has its own', async () => {
+    const { asked, nowMs } = await ask([throttled(2_000), new ModelCallError('service_error'), cutOff, completion()]);
+    expect(asked).toMatchObject({
+      kind: 'answered',
+      spentMs: { queue: 0, model: 4 * CALL_MS, throttle: 2_000, retry: 200 },
+      callMs: CALL_MS,
+      answeredAtMs: nowMs,
+    });
+    const { asked: failed } = await ask([cutOff, new ModelCallError('timeout')]);
+    expect(failed).toMatchObject({ kind: 'interrupted', callMs: CALL_MS, answeredAtMs: NOON_MS + CALL_MS });
+  });
 });
 
 test('whatever comes, calls and usage are those of the calls made, and no more than two answers are paid', async () => {
@@ -210,7 +264,13 @@ test('whatever comes, calls and usage are those of the calls made, and no more t
         const billed = requests.map((_, i) => MAYBE_BILLED.has(codeOf(script[Math.min(i, script.length - 1)])));
         expect(asked.maybeBilled).toBe(billed.includes(true));
         expect(asked.possiblyPaidTwice).toBe(billed.slice(0, -1).includes(true));
-        expect(sleeps.reduce((sum, delayMs) => sum + delayMs, 0)).toBeLessThanOrEqual(5_000 * 1.2 + 1_000);
+        const sleptMs = sleeps.reduce((sum, delayMs) => sum + delayMs, 0);
+        expect(sleptMs).toBeLessThanOrEqual(5_000 * 1.2 + 1_000);
+        const { model, throttle, retry } = asked.spentMs;
+        expect(model).toBe(CALL_MS * requests.length);
+        expect(throttle + retry).toBeCloseTo(sleptMs, 3);
+        const refused = requests.filter((_, i) => DOORS.has(codeOf(script[Math.min(i, script.length - 1)]))).length;
+        expect(asked.admittedTokens > 0).toBe(refused < requests.length);
       },
     ),
   );

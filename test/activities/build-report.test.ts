@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { createBuildReport } from '../../src/activities/build-report.ts';
+import { cachedRow, progressOfRow } from '../../src/core/answer-cache.ts';
 import type { RunSummary, StreamEnd } from '../../src/core/contracts.ts';
 import { contentOf } from '../../src/core/issues.ts';
-import type { LedgerRow } from '../../src/core/ledger.ts';
+import { type LedgerRow, NO_FACTS } from '../../src/core/ledger.ts';
 import type { ResultLine } from '../../src/core/report.ts';
 import { createIssuePages } from '../../src/services/issue-pages.ts';
 import { placeIssues } from '../../src/services/issue-source.ts';
 import { createResultsStore } from '../../src/services/results.ts';
 import { runActivity, thrownBy } from '../helpers/activities.ts';
-import { issue, ledgerFacts, plan, reportInput, settledRow } from '../helpers/factories.ts';
-import { createMemoryBlobs, createMemoryLedger } from '../helpers/memory-stores.ts';
+import { issue, ledgerFacts, NOON_MS, plan, reportInput, settledRow } from '../helpers/factories.ts';
+import { createMemoryBlobs, createMemoryCache, createMemoryLedger } from '../helpers/memory-stores.ts';
 import { DRAINED, fold, issuesOf } from '../helpers/report-bench.ts';
 
 const ends = (lines: readonly ResultLine[]) => lines.map(({ outcome, code }) => [outcome, code]);
@@ -19,9 +20,9 @@ describe('the report of a run', () => {
     const rows: (LedgerRow | null)[] = [
       settledRow(),
       settledRow({ outcome: 'failed', code: 'refused', answer: null, possiblyPaidTwice: true }),
-      settledRow({ outcome: 'skipped', code: 'empty_issue', answer: null, latencyMs: null, calls: 0 }),
-      { state: 'unknown', ...ledgerFacts({ failedAttempts: 1 }), code: 'timeout' },
-      { state: 'released', ...ledgerFacts(), code: 'rate_limited' },
+      settledRow({ outcome: 'skipped', code: 'empty_issue', answer: null, callMs: null, answeredAtMs: null, calls: 0 }),
+      { state: 'unknown', ...ledgerFacts({ failedAttempts: 1 }), code: 'timeout', atMs: NOON_MS },
+      { state: 'released', ...ledgerFacts(), code: 'rate_limited', atMs: NOON_MS },
       null,
     ];
     const { summary, report, lines, csv } = await fold({
@@ -49,6 +50,8 @@ describe('the report of a run', () => {
       deferrals: 7,
       batches: 5,
       error: null,
+      stopped: { reason: 'deadline', code: null },
+      incomplete: 'deadline',
     });
     expect(lines[0]).toEqual({
       index: 0,
@@ -59,18 +62,20 @@ describe('the report of a run', () => {
       coalescedWith: null,
       cached: false,
       answer: { category: 'bug', priority: 'high' },
-      latencyMs: 1_500,
+      callMs: 1_500,
+      answeredAtMs: NOON_MS + 1_500,
       shortened: false,
       ...ledgerFacts(),
     });
     expect(report).toMatchObject({ ...summary, deployment: 'gpt-4o-mini', table: { counts: { bug: { high: 1 } } } });
+    expect(lines[5]).toMatchObject({ attempt: null, callMs: null, calls: 0, costUsd: 0, cached: false });
     expect(report.errors.map(({ code, count }) => [code, count])).toEqual([
       ['deadline', 2],
       ['empty_issue', 1],
       ['refused', 1],
       ['timeout', 1],
     ]);
-    expect(csv.split('\n')[1]).toBe('0,A-0,Title 0,succeeded,,,1500,100,10,0.001,bug,high,,,,,,,');
+    expect(csv.split('\n')[1]).toBe('0,A-0,Title 0,succeeded,,,false,1500,1,100,10,0.001,bug,high,,,,,,,');
   });
 
   test('gives copies the end of the first, and nothing of its costs', async () => {
@@ -93,7 +98,15 @@ describe('the report of a run', () => {
       ['A-4', 'Title 1', 'failed', 'A-1', 0],
       ['A-5', 'Title 0', 'succeeded', 'A-0', 0],
     ]);
-    expect(lines[2]).toMatchObject({ answer: lines[0]?.answer, latencyMs: null, costUsd: 0, possiblyPaidTwice: false });
+    expect(lines[2]).toEqual({
+      ...lines[0],
+      ...NO_FACTS,
+      index: 2,
+      id: 'A-2',
+      coalescedWith: 'A-0',
+      callMs: null,
+      answeredAtMs: null,
+    });
     expect(summary).toMatchObject({
       total: 6,
       succeeded: 3,
@@ -105,56 +118,57 @@ describe('the report of a run', () => {
     });
   });
 
-  test('gives each issue the end of its own stream', async () => {
-    const { lines } = await fold({
-      contents: [0, 1, 2, 3, 4, 5, 6, 7],
-      rows: [settledRow()],
-      batchSize: 2,
+  test('counts copies of a cached answer as cached and as coalesced', async () => {
+    const { lines, summary } = await fold({
+      contents: [0, 0, 1, 0],
+      rows: [cachedRow({ category: 'bug', priority: 'high' }, 1, null), null, settledRow()],
+    });
+    expect(lines.map(({ cached, coalescedWith, calls }) => [cached, coalescedWith, calls])).toEqual([
+      [true, null, 0],
+      [true, 'A-0', 0],
+      [false, null, 1],
+      [true, 'A-0', 0],
+    ]);
+    const kept = progressOfRow(cachedRow(null, 1, null), 2);
+    expect(summary).toMatchObject({ cached: kept.cached, coalesced: kept.coalesced, succeeded: kept.succeeded + 1 });
+    expect(summary).toMatchObject({ cached: 3, coalesced: 2, calls: 1, hitRate: 0.75 });
+  });
+
+  test('keeps what earlier attempts of the run have paid for', async () => {
+    const failed = settledRow({ outcome: 'failed', code: 'timeout', answer: null, calls: 5 });
+    const foundSince = cachedRow({ category: 'bug', priority: 'high' }, 2, { ...failed, calls: 2 });
+    const { summary, lines } = await fold(
+      { contents: [0, 1, 2], rows: [settledRow(), failed, foundSince] },
+      { attempt: 2 },
+    );
+    expect(lines.map(({ attempt }) => attempt)).toEqual([1, 1, 2]);
+    expect(summary).toMatchObject({ calls: 8, newCalls: 0, succeeded: 2, failed: 1 });
+    expect(summary.verdict?.sentence).toBe(
+      'Nothing was bought: all 2 answers were cached or kept from an earlier attempt.',
+    );
+  });
+
+  test('gives every issue that is left the one end of the run', async () => {
+    const { lines, summary } = await fold({
+      contents: [0, 1, 0, 2],
+      rows: [null, settledRow()],
       ends: [DRAINED, { kind: 'died', code: null }, { kind: 'fatal', code: 'unauthorized' }],
     });
-    const [fatal, died] = [
-      ['not_started', 'fatal'],
-      ['failed', 'stream_failed'],
-    ];
-    expect(ends(lines)).toEqual([
-      ['succeeded', null],
-      ['failed', 'activity_failed'],
-      died,
-      died,
-      fatal,
-      fatal,
-      ['failed', 'activity_failed'],
-      ['failed', 'activity_failed'],
-    ]);
-  });
-
-  test('counts units, not issues, to find the stream', async () => {
-    const { lines } = await fold({
-      contents: [0, 0, 0, 1],
-      rows: [settledRow()],
-      batchSize: 1,
-      ends: [DRAINED, { kind: 'fatal', code: null }],
+    const fatal = ['not_started', 'fatal'];
+    expect(ends(lines)).toEqual([fatal, ['succeeded', null], fatal, fatal]);
+    expect(summary).toMatchObject({
+      stopped: { reason: 'fatal', code: 'unauthorized' },
+      incomplete: 'fatal',
+      streams: 3,
     });
-    expect(ends(lines)).toEqual([...Array(3).fill(['succeeded', null]), ['not_started', 'fatal']]);
   });
 
-  test('keeps what a stream that died had settled, and takes a missing end for a death', async () => {
-    const { lines } = await fold(
-      {
-        contents: [0, 1, 2],
-        rows: [settledRow(), null, settledRow()],
-        batchSize: 1,
-        ends: [{ kind: 'died', code: null }],
-      },
-      {
-        loaded: {
-          layout: { units: 3, batchSize: 1, streams: 3 },
-          ends: [{ kind: 'died', code: null }],
-          deferrals: 0,
-          batches: 0,
-        },
-      },
-    );
+  test('keeps what a stream that died had settled', async () => {
+    const { lines } = await fold({
+      contents: [0, 1, 2],
+      rows: [settledRow(), null, settledRow()],
+      ends: [DRAINED, { kind: 'died', code: null }],
+    });
     expect(ends(lines)).toEqual([
       ['succeeded', null],
       ['failed', 'stream_failed'],
@@ -192,6 +206,7 @@ describe('the report of a run', () => {
       },
       results: createResultsStore(blobs),
       runs: { finish: async () => {} },
+      cache: createMemoryCache(),
     });
     const input = reportInput({ plan: plan({ ledgerShards: 4 }) });
     expect(await runActivity<RunSummary>(handler, input)).toMatchObject({ succeeded: 1, failed: 0 });
@@ -235,9 +250,10 @@ describe('the report of a run', () => {
       }),
       results: createResultsStore(blobs),
       runs: { finish: async runId => void finished.push(runId) },
+      cache: createMemoryCache(),
     });
     async function* issuesWithSecret() {
-      yield { index: 0, sameAs: null, copies: 0, issue: issue({ title: 'secret' }) };
+      yield { index: 0, sameAs: null, fingerprint: 'f', copies: 0, issue: issue({ title: 'secret' }) };
     }
     expect((await thrownBy(runActivity(handler, reportInput()))).message).toBe('buildReport failed: RestError 503');
     expect(finished).toEqual([]);

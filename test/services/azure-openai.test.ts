@@ -10,7 +10,7 @@ import { client, completionBody, failureOf, request } from '../helpers/model-cli
 import { noCredential } from '../helpers/test-storage.ts';
 
 describe('a completion', () => {
-  test('of the simulator fits the analysis, with model, usage and request id', async () => {
+  test('of the simulator fits the analysis, with model, usage, limits and request id', async () => {
     const simulator = await startOpenAiSimulator({ port: 0, latencyMs: 0 });
     const { text, ...facts } = await client(simulator.url).complete(request());
     await simulator.close();
@@ -21,6 +21,15 @@ describe('a completion', () => {
       model: 'gpt-4o-mini-2024-07-18',
       usage: { promptTokens: expect.any(Number), completionTokens: expect.any(Number), cachedTokens: 0 },
       requestId: expect.stringMatching(/^[\da-f-]{36}$/),
+      limits: {
+        atMs: expect.any(Number),
+        tokensPerMinute: 1_000_000_000,
+        remainingTokens: expect.any(Number),
+        tokensResetMs: expect.any(Number),
+        requestsPerMinute: 1_000_000,
+        remainingRequests: 999_999,
+        requestsResetMs: expect.any(Number),
+      },
     });
     expect(facts.usage.promptTokens).toBeGreaterThan(300);
     expect(facts.usage.completionTokens).toBeGreaterThan(20);
@@ -142,7 +151,8 @@ describe('the endpoint', () => {
   });
 
   test('is needed', () => {
-    expect(() => createAzureOpenAi(settings({ endpoint: null }), noCredential)).toThrow(
+    const { signal } = new AbortController();
+    expect(() => createAzureOpenAi(settings({ endpoint: null }), noCredential, signal)).toThrow(
       'AZURE_OPENAI_ENDPOINT is not set',
     );
   });

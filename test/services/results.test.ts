@@ -15,7 +15,9 @@ const COLUMNS = [
   'outcome',
   'code',
   'coalescedWith',
-  'latencyMs',
+  'cached',
+  'callMs',
+  'calls',
   'promptTokens',
   'completionTokens',
   'costUsd',
@@ -27,7 +29,7 @@ const lines: ResultLine[] = [
     answer: { category: 'bug', labels: ['disk', 'a, b'], confidence: 0.5 },
   }),
   unsuccessful('failed', 'refused', 'APP-2'),
-  resultLine({ index: 2, id: 'APP-3', coalescedWith: 'APP-1', costUsd: null, latencyMs: null }),
+  resultLine({ index: 2, id: 'APP-3', coalescedWith: 'APP-1', costUsd: null, callMs: null }),
 ];
 
 async function written(answerFields: readonly string[], given: readonly ResultLine[], blobs = createMemoryBlobs()) {
@@ -84,9 +86,25 @@ describe('CSV', () => {
   test('has a column for each fact and each field of the answer; lists are joined', () => {
     expect(parse(csvOf(lines, ['category', 'labels', 'confidence']))).toEqual([
       [...COLUMNS, 'category', 'labels', 'confidence'],
-      ['0', 'APP-1', 'Saving, "again"', 'succeeded', '', '', '1500', '100', '10', '0.001', 'bug', 'disk; a, b', '0.5'],
-      ['0', 'APP-2', 'Save fails', 'failed', 'refused', '', '', '0', '0', '0', '', '', ''],
-      ['2', 'APP-3', 'Save fails', 'succeeded', '', 'APP-1', '', '100', '10', '', 'bug', '', ''],
+      [
+        '0',
+        'APP-1',
+        'Saving, "again"',
+        'succeeded',
+        '',
+        '',
+        'false',
+        '1500',
+        '1',
+        '100',
+        '10',
+        '0.001',
+        'bug',
+        'disk; a, b',
+        '0.5',
+      ],
+      ['0', 'APP-2', 'Save fails', 'failed', 'refused', '', 'false', '', '0', '0', '0', '0', '', '', ''],
+      ['2', 'APP-3', 'Save fails', 'succeeded', '', 'APP-1', 'false', '', '1', '100', '10', '', 'bug', '', ''],
     ]);
   });
 

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { createRunControls, type RunControl } from '../../src/services/run-controls.ts';
+
+function createBench() {
+  let nowMs = 1_000;
+  const rows = new Map<string, RunControl | Error>();
+  const reads: string[] = [];
+  const controls = createRunControls(
+    async runId => {
+      reads.push(runId);
+      const control = rows.get(runId) ?? null;
+      if (control instanceof Error) throw control;
+      return control;
+    },
+    () => nowMs,
+  );
+  return {
+    ...controls,
+    rows,
+    reads,
+    pass: (durationMs: number) => {
+      nowMs += durationMs;
+    },
+  };
+}
+
+describe('what a run was told', () => {
+  test('is read once in two seconds, however many ask', async () => {
+    const { of, rows, reads, pass } = createBench();
+    expect(await Promise.all([of('a'), of('a'), of('a')])).toEqual([null, null, null]);
+    rows.set('a', 'paused');
+    pass(2_000);
+    expect(await of('a')).toBeNull();
+    expect(reads).toEqual(['a']);
+    pass(1);
+    expect(await of('a')).toBe('paused');
+    rows.set('a', 'cancelled');
+    pass(2_001);
+    expect(await of('a')).toBe('cancelled');
+    expect(reads).toEqual(['a', 'a', 'a']);
+  });
+
+  test('is not what another run was told', async () => {
+    const { of, rows } = createBench();
+    rows.set('b', 'cancelled');
+    expect(await Promise.all([of('a'), of('b')])).toEqual([null, 'cancelled']);
+  });
+
+  test('stays what it was where it cannot be read, and is read again after two seconds', async () => {
+    const { of, rows, reads, pass } = createBench();
+    rows.set('a', 'paused');
+    await of('a');
+    rows.set('a', new Error('storage is down'));
+    pass(2_001);
+    expect(await of('a')).toBe('paused');
+    expect(await of('a')).toBe('paused');
+    expect(reads).toEqual(['a', 'a']);
+    rows.set('a', null);
+    pass(2_001);
+    expect(await of('a')).toBeNull();
+  });
+
+  test('is not known where it was never read', async () => {
+    const { of, rows } = createBench();
+    rows.set('a', new Error('storage is down'));
+    await expect(of('a')).rejects.toThrow('storage is down');
+    rows.set('a', null);
+    expect(await of('a')).toBeNull();
+  });
+});
