@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { type Bound, BoundSchema } from './capacity/messages.ts';
 import { type RunSummary, RunSummarySchema, StreamStateSchema } from './contracts.ts';
-import { addProgress, doneIn, NO_PROGRESS, type Progress } from './progress.ts';
+import { addProgress, doneIn, NO_PROGRESS, type Progress, ProgressSchema } from './progress.ts';
+import type { Wish } from './run-control.ts';
+import type { RunPlan } from './run-request.ts';
 
 /** Custom status of the root orchestration. */
 export const RootStatusSchema = z.object({
@@ -8,11 +11,16 @@ export const RootStatusSchema = z.object({
   total: z.int(),
   units: z.int(),
   streams: z.int(),
+  /** What had its outcome before the streams began. */
+  kept: ProgressSchema,
 });
 export type RootStatus = z.infer<typeof RootStatusSchema>;
 
 /** Custom status of a stream's orchestration. */
-export const StreamStatusSchema = StreamStateSchema.pick({ progress: true, resumeAtMs: true, stopped: true });
+export const StreamStatusSchema = StreamStateSchema.pick({ progress: true, resumeAtMs: true, stopped: true }).extend({
+  /** What holds the stream back now; null = nothing. */
+  waitingFor: BoundSchema.default(null),
+});
 export type StreamStatus = z.infer<typeof StreamStatusSchema>;
 
 /** An orchestration as the durable client shows it; null where there is no such instance. */
@@ -20,19 +28,72 @@ export type InstanceView = {
   /** By the names of the durable management API. */
   readonly runtimeStatus: string;
   readonly customStatus?: unknown;
+  readonly input?: unknown;
   readonly output?: unknown;
 } | null;
+
+type Caps = Pick<RunPlan, 'maxCostUsd' | 'maxTokens'>;
+
+/** One start of a run: the first, or a retry. */
+export const RunAttemptSchema = z.object({
+  /** 1 for the first. */
+  attempt: z.int(),
+  startedAtMs: z.number(),
+  /** Null until its end, and for one that ended without a report. */
+  summary: RunSummarySchema.nullable(),
+});
+export type RunAttempt = z.infer<typeof RunAttemptSchema>;
+
+/** What a run's row knows of it, as far as its status tells. */
+export interface RunFacts {
+  readonly runId: string;
+  readonly analysis: string;
+  readonly deployment: string;
+  readonly createdAtMs: number;
+  readonly control: Wish;
+  readonly attempt: number;
+  /** The current one last. */
+  readonly attempts: readonly RunAttempt[];
+  /** Of the current attempt, once its report is written. */
+  readonly summary: RunSummary | null;
+  readonly caps?: Caps;
+}
 
 /** Where a run stands. */
 export interface RunStatus {
   readonly runId: string;
-  /** `completed` means that each issue has an outcome; how many failed is in the summary. */
-  readonly status: 'starting' | 'running' | 'suspended' | 'completed' | 'failed' | 'terminated';
+  /**
+   * `completed` means that each issue has an outcome; how many failed is in the summary. A run that is `cancelling` does
+   * what is in flight, then its report.
+   */
+  readonly status:
+    | 'starting'
+    | 'running'
+    | 'paused'
+    | 'cancelling'
+    | 'suspended'
+    | 'completed'
+    | 'failed'
+    | 'terminated';
   readonly phase: RootStatus['phase'] | null;
   readonly analysis: string;
   readonly deployment: string;
   readonly createdAt: string;
   readonly progress: Progress & { readonly total: number | null; readonly done: number };
+  /** What more than half of the streams wait for; null if there is no such thing. */
+  readonly waitingFor: Bound;
+  /** What the run was told; null also once it has ended. */
+  readonly control: Wish;
+  /** 1 for the first start of the run, 2 for its first retry. */
+  readonly attempt: number;
+  /** All of them, the current one last. */
+  readonly attempts: readonly {
+    readonly attempt: number;
+    readonly startedAt: string;
+    readonly summary: RunSummary | null;
+  }[];
+  /** What the run may take at most in all its attempts; null = no cap. */
+  readonly caps: Caps;
   /** Null until the end. */
   readonly summary: RunSummary | null;
   /** Why the run failed; null otherwise. */
@@ -52,34 +113,53 @@ const STATUS_BY_RUNTIME: Readonly<Record<string, RunStatus['status']>> = {
 
 /** Whether a run in that status can still change by itself. */
 export function isUnderWay(status: RunStatus['status']): boolean {
-  return status === 'starting' || status === 'running' || status === 'suspended';
+  return !HAS_ENDED.has(status);
 }
 
-/** From the insertion of a run's row to its orchestration. */
+const HAS_ENDED: ReadonlySet<RunStatus['status']> = new Set(['completed', 'failed', 'terminated']);
+
+/** Whether an orchestration is there and has not ended. */
+export function isLive(instance: InstanceView): boolean {
+  return instance !== null && isUnderWay(STATUS_BY_RUNTIME[instance.runtimeStatus] ?? 'running');
+}
+
+const AttemptSchema = z.object({ attempt: z.int() });
+
+/** A run's root orchestration if it is that of an attempt; that of another attempt counts as none. */
+export function rootOfAttempt(root: InstanceView, attempt: number): InstanceView {
+  const given = AttemptSchema.safeParse(root?.input).data?.attempt ?? attempt;
+  return given === attempt ? root : null;
+}
+
+/** From the insertion of a run's row, or from its retry, to its orchestration. */
 const LONGEST_START_MS = 300_000;
 const LOST =
-  'There is no orchestration of this run: its start was interrupted, or its history was purged before its end. ' +
-  'The same request with the same id or Idempotency-Key starts it again.';
+  'There is no orchestration of this run: its start was interrupted, or its history was purged before its end.';
+const HOW_TO_START = 'The same request with the same id or Idempotency-Key starts it again.';
+const HOW_TO_RETRY = 'A retry starts it again.';
 
 /**
  * Merges what the run row, the root orchestration and the streams know.
  *
  * A run without an orchestration is `starting` for five minutes, then `failed`.
  *
- * @param row - facts of the start, and the summary once the report is written
+ * @param root - of the current attempt, and so the streams
  */
 export function runStatusOf(
-  row: { runId: string; analysis: string; deployment: string; createdAtMs: number; summary: RunSummary | null },
+  row: RunFacts,
   root: InstanceView,
   streams: readonly InstanceView[],
   nowMs: number,
 ): RunStatus {
   const ended = RunSummarySchema.safeParse(row.summary ?? root?.output).data ?? null;
-  const live = RootStatusSchema.safeParse(root?.customStatus).data;
-  const isLost = ended === null && root === null && nowMs - row.createdAtMs > LONGEST_START_MS;
-  const liveStatus = STATUS_BY_RUNTIME[root?.runtimeStatus ?? 'Pending'] ?? 'running';
-  const status = row.summary?.status ?? (isLost ? 'failed' : liveStatus);
-  const progress = ended ? progressOf(ended) : streams.map(streamProgress).reduce(addProgress, NO_PROGRESS);
+  const live = RootStatusSchema.safeParse(root?.customStatus).data ?? null;
+  const startedAtMs = row.attempts.at(-1)?.startedAtMs ?? row.createdAtMs;
+  const isLost = ended === null && root === null && nowMs - startedAtMs > LONGEST_START_MS;
+  const status = row.summary?.status ?? (isLost ? 'failed' : liveStatusOf(row, root, live));
+  const known = streams.flatMap(stream => StreamStatusSchema.safeParse(stream?.customStatus).data ?? []);
+  const progress = ended
+    ? progressOf(ended)
+    : known.map(stream => stream.progress).reduce(addProgress, live?.kept ?? NO_PROGRESS);
   return {
     runId: row.runId,
     status,
@@ -92,22 +172,42 @@ export function runStatusOf(
       total: ended?.total ?? live?.total ?? null,
       done: doneIn(progress) + (ended?.notStarted ?? 0),
     },
+    waitingFor: ended || !isUnderWay(status) ? null : commonBound(known.map(stream => stream.waitingFor)),
+    control: isUnderWay(status) ? row.control : null,
+    attempt: row.attempt,
+    attempts: row.attempts.map(({ attempt, startedAtMs, summary }) => ({
+      attempt,
+      startedAt: new Date(startedAtMs).toISOString(),
+      summary: attempt === row.attempt ? ended : summary,
+    })),
+    caps: { maxCostUsd: row.caps?.maxCostUsd ?? null, maxTokens: row.caps?.maxTokens ?? null },
     summary: ended,
-    error: status === 'failed' ? (ended?.error ?? (isLost ? LOST : textOf(root?.output))) : null,
+    error: status === 'failed' ? (ended?.error ?? (isLost ? lossOf(row) : textOf(root?.output))) : null,
   };
+}
+
+/** By the root, and by what the run was told where that makes a difference: a report is written also while paused. */
+function liveStatusOf({ control }: RunFacts, root: InstanceView, live: RootStatus | null): RunStatus['status'] {
+  const status = STATUS_BY_RUNTIME[root?.runtimeStatus ?? 'Pending'] ?? 'running';
+  if (status !== 'starting' && status !== 'running') return status;
+  if (control === 'cancelled') return 'cancelling';
+  return control === 'paused' && live?.phase !== 'reporting' ? 'paused' : status;
+}
+
+function lossOf({ attempt }: RunFacts): string {
+  return `${LOST} ${attempt === 1 ? HOW_TO_START : HOW_TO_RETRY}`;
 }
 
 function textOf(output: unknown): string | null {
   return typeof output === 'string' ? output : null;
 }
 
-function streamProgress(stream: InstanceView): Progress {
-  return StreamStatusSchema.safeParse(stream?.customStatus).data?.progress ?? NO_PROGRESS;
+/** What more than half of the streams wait for; null if there is no such thing. */
+function commonBound(bounds: readonly Bound[]): Bound {
+  return bounds.find(bound => bounds.filter(other => other === bound).length * 2 > bounds.length) ?? null;
 }
 
 function progressOf(summary: RunSummary): Progress {
-  const { succeeded, failed, skipped, coalesced, cached, batches, deferrals, calls, costUsd } = summary;
-  const { promptTokens, completionTokens, cachedTokens } = summary.tokens;
-  const usage = { promptTokens, completionTokens, cachedTokens };
-  return { succeeded, failed, skipped, coalesced, cached, deferrals, calls, costUsd, usage, batches };
+  const { totalTokens: _, ...usage } = summary.tokens;
+  return ProgressSchema.parse({ ...summary, usage });
 }

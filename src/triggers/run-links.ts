@@ -1,5 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { HttpRequest } from '@azure/functions';
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import type { DurableClient } from 'durable-functions';
+import { RETRY_AFTER_SECONDS } from './responses.ts';
 
 /** Where a run's pages are, for a caller with a key and for one without. */
 export interface RunLinks {
@@ -25,6 +27,25 @@ export function runLinks(request: HttpRequest, runId: string): RunLinks {
 export function signedLink(request: HttpRequest, runId: string, secret: string, nowMs: number): string {
   const expiresAtMs = nowMs + LINK_LIFE_MS;
   return `${apiRoot(request)}/links/${runId}~${expiresAtMs}~${signatureOf(runId, expiresAtMs, secret)}`;
+}
+
+/**
+ * The answer to a start: 202, where to look for a caller without a key, and all else for one with a key.
+ *
+ * @param more - members of the body that tell of this start
+ */
+export function acceptedReply(
+  request: HttpRequest,
+  client: DurableClient,
+  { runId, linkSecret }: { readonly runId: string; readonly linkSecret: string },
+  more: Readonly<Record<string, unknown>>,
+): HttpResponseInit {
+  const management = client.createHttpManagementPayload(runId);
+  return {
+    status: 202,
+    headers: { Location: signedLink(request, runId, linkSecret, Date.now()), 'Retry-After': RETRY_AFTER_SECONDS },
+    jsonBody: { runId, ...more, links: runLinks(request, runId), management },
+  };
 }
 
 /** The parts of a token, before its signature is checked; null if it is none. */

@@ -1,13 +1,12 @@
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import type { DurableClient } from 'durable-functions';
 import { analysisNamed } from '../core/analyses.ts';
-import { layoutOf } from '../core/batch-plan.ts';
-import { streamInstanceId } from '../core/names.ts';
+import { RunIdSchema } from '../core/names.ts';
 import type { Outcome, ResultLine } from '../core/report.ts';
-import { isUnderWay, RootStatusSchema, type RunStatus, runStatusOf } from '../core/run-status.ts';
+import { isUnderWay, type RunStatus } from '../core/run-status.ts';
 import type { csvOf, ResultsStore } from '../services/results.ts';
 import type { RunRow, RunStore } from '../services/run-store.ts';
-import { instanceOf } from './instances.ts';
+import { statusOf } from './instances.ts';
 import { integerQuery, wordQuery } from './request-body.ts';
 import { HttpProblem, noSuchRun, RETRY_AFTER_SECONDS } from './responses.ts';
 import { type RunLinks, runLinks } from './run-links.ts';
@@ -29,16 +28,22 @@ export type RunView = (
 const OUTCOMES: readonly Outcome[] = ['succeeded', 'failed', 'skipped', 'not_started'];
 const MAX_PAGE = 1_000;
 
+/**
+ * The asynchronous pattern of HTTP: 202 with `Location` and `Retry-After` while the run is under way, 200 at its end, also
+ * if issues failed.
+ *
+ * @param location - where to ask again
+ */
+export function statusReply(status: RunStatus, links: RunLinks, location: string): HttpResponseInit {
+  const jsonBody = { ...status, links };
+  if (!isUnderWay(status.status)) return { status: 200, jsonBody };
+  return { status: 202, headers: { Location: location, 'Retry-After': RETRY_AFTER_SECONDS }, jsonBody };
+}
+
 /** What there is to see of a run: its status, its results, its report; shared by all routes that show them. */
 export function createRunViews({ runs, results, csvOf }: Services) {
-  /**
-   * The asynchronous pattern of HTTP: 202 with `Location` and `Retry-After` while the run is under way, 200 at its end,
-   * also if issues failed.
-   */
   const status: RunView = async (row, request, client, links) => {
-    const body = { ...(await statusOf(row, client)), links };
-    if (!isUnderWay(body.status)) return { status: 200, jsonBody: body };
-    return { status: 202, headers: { Location: request.url, 'Retry-After': RETRY_AFTER_SECONDS }, jsonBody: body };
+    return statusReply(await statusOf(row, client), links, request.url);
   };
 
   const report: RunView = async (row, _request, client) => {
@@ -69,7 +74,7 @@ export function createRunViews({ runs, results, csvOf }: Services) {
     views: { status, results: resultsView, report },
     /** @throws a 404 problem */
     async find(runId: string): Promise<RunRow> {
-      const row = await runs.read(runId);
+      const row = RunIdSchema.safeParse(runId).success ? await runs.read(runId) : null;
       if (!row) throw noSuchRun(runId);
       return row;
     },
@@ -86,22 +91,6 @@ export function createRunViews({ runs, results, csvOf }: Services) {
 }
 
 const CONTENT_TYPES = { json: 'application/json', ndjson: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' };
-
-async function statusOf(row: RunRow, client: DurableClient): Promise<RunStatus> {
-  const facts = {
-    runId: row.runId,
-    analysis: row.plan.analysis,
-    deployment: row.plan.deployment,
-    createdAtMs: row.createdAtMs,
-    summary: row.summary,
-  };
-  if (row.summary) return runStatusOf(facts, null, [], Date.now());
-  const root = await instanceOf(client, row.runId);
-  const live = RootStatusSchema.safeParse(root?.customStatus).data;
-  const { streams } = live ? layoutOf(live.units, row.plan) : { streams: 0 };
-  const ids = Array.from({ length: streams }, (_, stream) => streamInstanceId(row.runId, row.attempt, stream));
-  return runStatusOf(facts, root, await Promise.all(ids.map(id => instanceOf(client, id))), Date.now());
-}
 
 async function notReady(row: RunRow, client: DurableClient, what: string): Promise<HttpProblem> {
   const { status, progress } = await statusOf(row, client);

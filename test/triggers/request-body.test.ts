@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_FILE_BYTES, MAX_JSON_BYTES } from '../../src/core/limits.ts';
 import { InvalidInputError } from '../../src/core/problems.ts';
-import { integerQuery, readBody, readJson, wordQuery } from '../../src/triggers/request-body.ts';
+import {
+  integerQuery,
+  readBody,
+  readJson,
+  readOptionalJson,
+  switchQuery,
+  wordQuery,
+} from '../../src/triggers/request-body.ts';
 import { HttpProblem } from '../../src/triggers/responses.ts';
 import { httpRequest, post } from '../helpers/http.ts';
 
@@ -88,6 +95,19 @@ describe('readJson', () => {
   });
 });
 
+describe('readOptionalJson', () => {
+  test('answers the body, or an empty object for none', async () => {
+    expect(await readOptionalJson(json('{"a":1}'))).toEqual({ a: 1 });
+    expect(await readOptionalJson(json(''))).toEqual({});
+    expect(await readOptionalJson(httpRequest({ method: 'POST' }))).toEqual({});
+  });
+
+  test('refuses what is no JSON, and too much of it', async () => {
+    expect(await refusal(readOptionalJson(json('{')))).toMatchObject({ violations: [{ allowed: 'valid JSON' }] });
+    expect(await refusal(readOptionalJson(json(new Uint8Array(MAX_JSON_BYTES + 1))))).toMatchObject({ status: 413 });
+  });
+});
+
 describe('a query parameter', () => {
   const query = (values: Record<string, string>) => httpRequest({ query: values });
   const bounds = { min: 1, max: 10 };
@@ -107,6 +127,15 @@ describe('a query parameter', () => {
     expect(() => integerQuery(query({ limit: text }), 'limit', 5, bounds)).toThrow(
       `limit is ${JSON.stringify(text)}; allowed: an integer from 1 to 10`,
     );
+  });
+
+  test('is a switch that is off where it is left out', () => {
+    expect([{}, { force: 'false' }, { force: 'true' }].map(values => switchQuery(query(values), 'force'))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    expect(() => switchQuery(query({ force: '1' }), 'force')).toThrow('force is "1"; allowed: one of: true, false');
   });
 
   test('is one of some words, or null', () => {

@@ -1,18 +1,24 @@
 import type { DurableClient } from 'durable-functions';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { NO_PROGRESS } from '../../src/core/progress.ts';
 import { createReportBuilder } from '../../src/core/report.ts';
+import type { InstanceView } from '../../src/core/run-status.ts';
 import { createResultsStore, csvOf } from '../../src/services/results.ts';
 import type { RunRow } from '../../src/services/run-store.ts';
 import { route } from '../../src/triggers/responses.ts';
 import { signedLink } from '../../src/triggers/run-links.ts';
 import { createRunViews, type RunView } from '../../src/triggers/run-views.ts';
 import { createLinkGet, createRunGet } from '../../src/triggers/runs-get.ts';
-import { NOON_MS, reportInput, resultLine, settled, summary, unsuccessful } from '../helpers/factories.ts';
+import { NOON_MS, reportInput, resultLine, summary, unsuccessful } from '../helpers/factories.ts';
 import { callHandler, httpRequest } from '../helpers/http.ts';
 import { createMemoryBlobs } from '../helpers/memory-stores.ts';
 import { runRow } from '../helpers/run-rows.ts';
 
 const ENDED = runRow({ summary: summary() });
+const ROOT = {
+  runtimeStatus: 'Running',
+  customStatus: { phase: 'analyzing', total: 60, units: 60, streams: 3, kept: { ...NO_PROGRESS, succeeded: 2 } },
+};
 const lines = [
   resultLine({ index: 0, id: 'A' }),
   unsuccessful('failed', 'refused', 'B'),
@@ -46,7 +52,7 @@ const viewsOver = (rows: readonly RunRow[]) =>
   });
 
 /** A durable client of instances that a test sets; any other is not found. */
-function clientOf(instances: Record<string, { runtimeStatus: string; customStatus?: unknown; output?: unknown }>) {
+function clientOf(instances: Record<string, NonNullable<InstanceView>>) {
   const getStatus = async (instanceId: string) => {
     const found = instances[instanceId];
     if (found) return found;
@@ -72,24 +78,11 @@ describe('the status', () => {
   const { views } = viewsOver([]);
   const streams = (succeeded: number) => ({
     runtimeStatus: 'Running',
-    customStatus: { resumeAtMs: 0, stopped: null, progress: { ...zero, succeeded, batches: 1 } },
+    customStatus: { resumeAtMs: 0, stopped: null, progress: { ...NO_PROGRESS, succeeded, batches: 1 } },
   });
-  const zero = {
-    succeeded: 0,
-    failed: 0,
-    skipped: 0,
-    coalesced: 0,
-    cached: 0,
-    deferrals: 0,
-    calls: 0,
-    usage: settled().usage,
-    costUsd: 0,
-    batches: 0,
-  };
 
   test('under way is 202, to be asked again here, with the progress of all streams', async () => {
-    const root = { runtimeStatus: 'Running', customStatus: { phase: 'analyzing', total: 60, units: 60, streams: 3 } };
-    const client = clientOf({ 'run-1': root, 'run-1:1:0': streams(4), 'run-1:1:2': streams(7) });
+    const client = clientOf({ 'run-1': ROOT, 'run-1:1:0': streams(4), 'run-1:1:2': streams(7) });
     const { status, headers, json } = await look(views.status, runRow(), {}, client);
     expect(status).toBe(202);
     expect([headers.get('location'), headers.get('retry-after')]).toEqual(['https://app.example/api/runs/run-1', '5']);
@@ -98,7 +91,7 @@ describe('the status', () => {
       status: 'running',
       phase: 'analyzing',
       links: LINKS,
-      progress: { total: 60, done: 11, succeeded: 11 },
+      progress: { total: 60, done: 13, succeeded: 13 },
     });
   });
 
@@ -114,6 +107,30 @@ describe('the status', () => {
       'There is no orchestration of this run: its start was interrupted, or its history was purged before its end. ' +
         'The same request with the same id or Idempotency-Key starts it again.',
     );
+  });
+
+  test('while its streams end and its report is written still counts them', async () => {
+    const root = { ...ROOT, customStatus: { ...ROOT.customStatus, phase: 'reporting', streams: 1 } };
+    const client = clientOf({ 'run-1': root, 'run-1:1:0': streams(58) });
+    expect((await look(views.status, runRow(), {}, client)).json.progress).toMatchObject({ total: 60, done: 60 });
+  });
+
+  test('after a retry is that of the new attempt: its streams, and no root of another attempt', async () => {
+    const attempts = [
+      { attempt: 1, startedAtMs: NOON_MS, summary: summary() },
+      { attempt: 2, startedAtMs: NOON_MS, summary: null },
+    ];
+    const row = runRow({ attempt: 2, attempts });
+    const old = clientOf({ 'run-1': { ...ROOT, runtimeStatus: 'Completed', input: { attempt: 1 } } });
+    expect((await look(views.status, row, {}, old)).json).toMatchObject({ status: 'starting', attempt: 2 });
+    const root = { ...ROOT, input: { attempt: 2 } };
+    const client = clientOf({ 'run-1': root, 'run-1:1:0': streams(40), 'run-1:2:0': streams(5) });
+    const { json } = await look(views.status, row, {}, client);
+    expect(json).toMatchObject({
+      status: 'running',
+      progress: { done: 7 },
+      attempts: [{ attempt: 1 }, { attempt: 2 }],
+    });
   });
 
   test('with an orchestration is not failed, however long it takes', async () => {
@@ -215,10 +232,9 @@ describe('what is written at the end', () => {
     ['results', resultsView],
     ['report', report],
   ])('is not there before it: the %s answer 409 and say where the run stands', async (what, view) => {
-    const root = { runtimeStatus: 'Running', customStatus: { phase: 'analyzing', total: 60, units: 60, streams: 3 } };
-    const { status, headers, json } = await look(view, runRow(), {}, clientOf({ 'run-1': root }));
+    const { status, headers, json } = await look(view, runRow(), {}, clientOf({ 'run-1': ROOT }));
     expect([status, headers.get('retry-after')]).toEqual([409, '5']);
-    expect(json.detail).toBe(`Run run-1 is running, 0 of 60 issues are done; its ${what} can be had at its end.`);
+    expect(json.detail).toBe(`Run run-1 is running, 2 of 60 issues are done; its ${what} can be had at its end.`);
   });
 
   test.each([
@@ -256,10 +272,10 @@ describe('GET /api/runs/{runId}/{view}', () => {
     expect((await get('run-1', view)).json).toMatchObject({ status: 404, title: 'No such page' });
   });
 
-  test('does not know every run', async () => {
-    expect((await get('run-2')).json).toMatchObject({
+  test.each(['run-2', 'a:b', '@capacity', ''])('does not know a run "%s"', async runId => {
+    expect((await get(runId)).json).toMatchObject({
       status: 404,
-      violations: [{ field: 'runId', value: '"run-2"' }],
+      violations: [{ field: 'runId', value: JSON.stringify(runId) }],
     });
   });
 });

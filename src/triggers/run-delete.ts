@@ -1,0 +1,78 @@
+import type { HttpHandler } from '@azure/functions';
+import * as df from 'durable-functions';
+import { RunIdSchema, streamInstanceId } from '../core/names.ts';
+import { isUnderWay } from '../core/run-status.ts';
+import type { RunCleanup } from '../services/run-cleanup.ts';
+import type { RunRow, RunStore } from '../services/run-store.ts';
+import { statusOf } from './instances.ts';
+import { switchQuery } from './request-body.ts';
+import { route } from './responses.ts';
+import { hasRootEnded, inGroups, type Sleep, stillUnderWay, terminateRun } from './run-termination.ts';
+
+interface Services {
+  readonly runs: Pick<RunStore, 'entry' | 'setControl' | 'remove'>;
+  readonly cleanup: RunCleanup;
+  readonly sleep: Sleep;
+}
+
+/** Until no worker begins a call any more: they look at what their run was told every two seconds. */
+const STOPPING_MS = 3_000;
+const INSTEAD = 'delete it with ?force=true';
+
+/**
+ * `DELETE /api/runs/{runId}`: removes all that is kept of a run, but not the upload it was made of, nor answers that other
+ * runs may use.
+ *
+ * The row goes last, so that a repeated request finishes what an interrupted one left. A run that is not there is as good
+ * as deleted. One that is under way is refused, or with `?force=true` terminated first.
+ */
+export function createRunDelete(services: Services): HttpHandler {
+  const { runs, cleanup } = services;
+  return route(async (request, context) => {
+    const isForced = switchQuery(request, 'force');
+    const client = df.getClient(context);
+    const runId = request.params['runId'] ?? '';
+    const row = RunIdSchema.safeParse(runId).success ? await stopped(services, client, runId, isForced) : null;
+    if (row) {
+      await cleanup.remove(runId, row.plan.ledgerShards);
+      await inGroups([...streamIdsOfAll(row), runId], id => client.purgeInstanceHistory(id));
+      await runs.remove(runId);
+      context.log(`run ${runId} is deleted`);
+    }
+    return { status: 204 };
+  });
+}
+
+/**
+ * The run once nothing of it is under way; null where there is none.
+ *
+ * A run without a report may have left streams and queued issues behind: these are ended too.
+ */
+async function stopped(
+  { runs, sleep }: Services,
+  client: df.DurableClient,
+  runId: string,
+  isForced: boolean,
+): Promise<RunRow | null> {
+  for (;;) {
+    const entry = await runs.entry(runId);
+    if (!entry) return null;
+    const { row } = entry;
+    const status = await statusOf(row, client);
+    if (isUnderWay(status.status) && !isForced) throw stillUnderWay(status, INSTEAD);
+    if (row.summary === null && row.control !== 'cancelled') {
+      if (await runs.setControl(entry, 'cancelled')) await sleep(STOPPING_MS);
+      continue;
+    }
+    const isOver = row.summary ? hasRootEnded(client, sleep, row) : terminateRun(client, sleep, row);
+    if (!(await isOver)) throw stillUnderWay(status, INSTEAD);
+    return row;
+  }
+}
+
+/** Every stream that an attempt of the run may have had. */
+function streamIdsOfAll({ runId, plan, attempts }: RunRow): string[] {
+  return attempts.flatMap(({ attempt }) =>
+    Array.from({ length: plan.streams }, (_, stream) => streamInstanceId(runId, attempt, stream)),
+  );
+}
