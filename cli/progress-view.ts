@@ -1,12 +1,15 @@
 import { SingleBar } from 'cli-progress';
+import { countText, durationText } from '../src/core/format.ts';
 import type { RunStatus } from '../src/core/run-status.ts';
-import { countText, durationText } from './format.ts';
 import { createPaceMeter, type Pace } from './pace.ts';
+import { takenText, waitingText } from './run-words.ts';
 import type { Terminal } from './terminal.ts';
+
+type Shown = Pick<RunStatus, 'status' | 'progress' | 'phase' | 'waitingFor' | 'caps'>;
 
 /** Shows how far a run is. */
 export interface ProgressView {
-  update(status: Pick<RunStatus, 'progress' | 'phase'>): void;
+  update(status: Shown): void;
   /** Says something that is not progress, for example that the app does not answer; an empty text takes it back. */
   note(text: string): void;
   /** Leaves the last state on the screen. */
@@ -53,9 +56,10 @@ function barView(stream: NodeJS.WriteStream, nowMs: () => number, issues: number
   let figures = 'starting';
   bar.start(issues ?? 1, 0, { figures });
   return {
-    update({ progress, phase }) {
+    update(status) {
+      const { progress } = status;
       const total = knownTotal(progress.total, issues);
-      const parts = figuresOf(progress, phase, total, pace(nowMs(), progress.done, total));
+      const parts = figuresOf(status, total, pace(nowMs(), progress.done, total));
       figures = joined(parts, columns() - barsize - 1);
       if (total !== null) bar.setTotal(total);
       bar.update(progress.done, { figures });
@@ -76,9 +80,10 @@ function lineView(line: (text: string) => void, nowMs: () => number, issues: num
     writtenAtMs = nowMs();
   };
   return {
-    update({ progress, phase }) {
+    update(status) {
+      const { progress } = status;
       const total = knownTotal(progress.total, issues);
-      figures = joined(figuresOf(progress, phase, total, pace(nowMs(), progress.done, total)));
+      figures = joined(figuresOf(status, total, pace(nowMs(), progress.done, total)));
       if (nowMs() - writtenAtMs >= LINE_EVERY_MS) write();
     },
     note(text) {
@@ -95,17 +100,17 @@ function knownTotal(counted: number | null, planned: number | null): number | nu
 }
 
 /** The figures, the most important first. */
-function figuresOf(
-  progress: RunStatus['progress'],
-  phase: RunStatus['phase'],
-  total: number | null,
-  { perSecond, etaMs }: Pace,
-): string[] {
+function figuresOf(status: Shown, total: number | null, { perSecond, etaMs }: Pace): string[] {
+  const { progress, phase } = status;
   const parts = [`${countText(progress.done)}/${total === null ? '?' : countText(total)}`];
   if (phase === 'loading') parts.push('reading the issues');
   if (phase === 'reporting') parts.push('writing the report');
+  const waiting = waitingText(status);
+  if (waiting !== null && progress.done !== total) parts.push(waiting);
   if (perSecond !== null && progress.done !== total) parts.push(`${countText(perSecond * 60)}/min`);
   if (etaMs) parts.push(`ETA ${durationText(etaMs)}`);
+  const taken = takenText(status);
+  if (taken !== null) parts.push(taken);
   for (const outcome of ['failed', 'skipped', 'succeeded'] as const) {
     if (progress[outcome] > 0) parts.push(`${countText(progress[outcome])} ${outcome}`);
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ANALYSES } from '../src/core/analyses.ts';
+import { countOf, countText, durationText, percentText, rateText, usdText } from '../src/core/format.ts';
 import type { ErrorGroup, Report } from '../src/core/report.ts';
-import { countOf, countText, durationText, rateText, usdText } from './format.ts';
 import { plainTable } from './plain-table.ts';
 import { type Paint, plain } from './terminal.ts';
 
@@ -14,8 +14,9 @@ export interface ReportLook {
 }
 
 /**
- * A report as people want to read it: what came out first, then what it took, then what went wrong and what to do about it.
- * Where that stopped the run, or left nothing else to tell, it comes first.
+ * A report as people want to read it: what came out, what it cost and what held it back first, then the answers, then
+ * what it took, then what went wrong and what to do about it. Where that stopped the run, or left nothing else to tell,
+ * it comes before the answers.
  *
  * @returns lines joined by line breaks, without one at the end
  */
@@ -23,10 +24,10 @@ export function reportView(report: Report, { isSimulated, paint = plain }: Repor
   const errors = errorList(report, paint);
   const isInVain = report.notStarted > 0 || report.succeeded === 0;
   const parts = [
-    headline(report, paint),
+    [headline(report, paint), costLine(report, isSimulated), report.verdict?.sentence ?? ''].filter(Boolean).join('\n'),
     isInVain ? errors : '',
     answerTable(report, paint),
-    figures(report, isSimulated),
+    figures(report),
     isInVain ? '' : errors,
   ];
   return parts.filter(part => part !== '').join('\n\n');
@@ -82,42 +83,96 @@ function valuesInOrder(analysis: string, field: string, found: readonly string[]
   return [...known.filter(value => includeUnused || present.has(value)), ...unknown];
 }
 
-function figures(report: Report, isSimulated: boolean | null): string {
-  const {
-    latencyMs,
-    durationMs,
-    total,
-    notStarted,
-    concurrency,
-    calls,
-    coalesced,
-    cached,
-    deferrals,
-    tokens,
-    possiblyPaidTwice,
-    shortened,
-  } = report;
+type Line = readonly [name: string, value: string];
+
+/** What the run took, by name and value. */
+function figures(report: Report): string {
+  if (report.status === 'failed') return '';
+  const lines = [...timeLines(report), ...serviceLines(report), ...tokenLines(report), ...warningLines(report)];
+  const width = Math.max(...lines.map(([name]) => name.length)) + 2;
+  return lines.map(([name, value]) => name.padEnd(width) + value).join('\n');
+}
+
+function timeLines({ callMs, spentMs, durationMs, attempt, total, notStarted, inFlight }: Report): Line[] {
+  const lines: Line[] = [];
   const done = total - notStarted;
-  const lines: (readonly [name: string, value: string])[] = [];
-  if (latencyMs) {
-    const { p50, p95, p99, max } = latencyMs;
-    lines.push([
-      'Latency',
-      `p50 ${durationText(p50)}, p95 ${durationText(p95)}, p99 ${durationText(p99)}, longest ${durationText(max)}`,
-    ]);
+  if (callMs) {
+    const { p50, p95, p99, max } = callMs;
+    const spread = [`p50 ${durationText(p50)}`, `p95 ${durationText(p95)}`, `p99 ${durationText(p99)}`];
+    lines.push(['Call', [...spread, `longest ${durationText(max)}`].join(', ')]);
+    const { queue, model, throttle, retry } = spentMs.mean;
+    const parts = [`${durationText(queue)} queued`, `${durationText(model)} in calls`];
+    if (throttle > 0) parts.push(`${durationText(throttle)} throttled`);
+    if (retry > 0) parts.push(`${durationText(retry)} before retries`);
+    lines.push(['Each issue', `${parts.join(', ')} on average`]);
   }
-  if (durationMs > 0 && done > 0)
-    lines.push(['Throughput', `${rateText((done * 1_000) / durationMs)}, up to ${concurrency} calls at a time`]);
+  if (durationMs > 0 && done > 0 && attempt === 1) {
+    const calls =
+      inFlight.most > 0 ? `, up to ${inFlight.most} calls in flight, ${inFlight.mean.toFixed(1)} on average` : '';
+    lines.push(['Throughput', rateText((done * 1_000) / durationMs) + calls]);
+  }
+  return lines;
+}
+
+/** What each kind of wait is for. */
+const WAITS: Readonly<Record<keyof Report['waitedMs'], string>> = {
+  tokens: 'for tokens',
+  requests: 'for requests',
+  service: 'for the service',
+  budget: 'for the budget',
+  paused: 'paused',
+};
+
+function serviceLines(report: Report): Line[] {
+  const { calls, coalesced, cached, deferrals, throttled, storage, waitedMs, streams } = report;
   const notes = [
     coalesced > 0 ? `${countText(coalesced)} answered by the call of an equal issue` : '',
     cached > 0 ? `${countText(cached)} from the cache` : '',
+    throttled > 0 ? `${countText(throttled)} refused for its limits` : '',
     deferrals > 0 ? `${countText(deferrals)} times put back because the service was busy` : '',
   ].filter(text => text !== '');
-  lines.push(['Calls', [countText(calls), ...notes].join(', ')]);
+  const waits = Object.entries(WAITS).flatMap(([bound, text]) => {
+    const waitMs = waitedMs[bound as keyof typeof waitedMs] / Math.max(1, streams);
+    return waitMs >= 1_000 ? [`${durationText(waitMs)} ${text}`] : [];
+  });
+  const limits = (['tokens', 'requests'] as const).flatMap(unit => {
+    const { achieved, allowed } = report[`${unit}PerMinute`];
+    const share = allowed === null ? '' : ` of ${countText(allowed)} (${percentText(achieved / allowed)})`;
+    return achieved > 0 ? [`${countText(achieved)}${share} ${unit}`] : [];
+  });
+  return [
+    ['Calls', [countText(calls), ...notes].join(', ')],
+    ...(limits.length > 0 ? [['Each minute', limits.join(', ')] as const] : []),
+    ...(waits.length > 0 ? [['Waits', `${waits.join(', ')}, in each stream on average`] as const] : []),
+    ...(storage.operations > 0
+      ? [['Storage', `${storage.perIssue.toFixed(1)} operations an issue, ${storageText(storage)} each`] as const]
+      : []),
+  ];
+}
+
+function storageText({ operations, ms }: Report['storage']): string {
+  return durationText(ms / operations);
+}
+
+function tokenLines({ tokens, completionTokens: sizes }: Report): Line[] {
   const { promptTokens, cachedTokens, completionTokens, totalTokens } = tokens;
   const prompt = `${countText(promptTokens)} prompt (${countText(cachedTokens)} of them cached)`;
-  lines.push(['Tokens', `${prompt} + ${countText(completionTokens)} completion = ${countText(totalTokens)}`]);
-  lines.push(['Cost', costText(report, isSimulated)]);
+  const lines: Line[] = [
+    ['Tokens', `${prompt} + ${countText(completionTokens)} completion = ${countText(totalTokens)}`],
+  ];
+  if (sizes) {
+    const { mean, p995, reserved } = sizes;
+    const within = `99.5 % within ${countText(p995)}`;
+    lines.push([
+      'Answers',
+      `${countText(mean)} tokens on average, ${within}; ${countText(reserved)} reserved for each`,
+    ]);
+  }
+  return lines;
+}
+
+function warningLines({ shortened, possiblyPaidTwice }: Report): Line[] {
+  const lines: Line[] = [];
   if (shortened > 0) {
     lines.push(['Shortened', `${countOf(shortened, 'issue')}: too long to be sent whole; beginning and end were read`]);
   }
@@ -127,13 +182,20 @@ function figures(report: Report, isSimulated: boolean | null): string {
       `${countOf(possiblyPaidTwice, 'issue')}: a call was repeated whose answer had been lost`,
     ]);
   }
-  const width = Math.max(...lines.map(([name]) => name.length)) + 2;
-  return lines.map(([name, value]) => name.padEnd(width) + value).join('\n');
+  return lines;
 }
 
-function costText({ costUsd, deployment }: Report, isSimulated: boolean | null): string {
-  const cost = costUsd === null ? `price of ${deployment} unknown` : `${usdText(costUsd)} by list price`;
-  return isSimulated ? `${cost}; simulated, nothing was billed` : cost;
+function costLine({ status, costUsd, costPerIssueUsd, hitRate, deployment }: Report, isSimulated: boolean | null) {
+  if (status === 'failed') return '';
+  const each = costPerIssueUsd ? `, ${centsText(costPerIssueUsd)} an issue` : '';
+  const cost = costUsd === null ? `price of ${deployment} unknown` : `${usdText(costUsd)} by list price${each}`;
+  const without = hitRate ? `; ${percentText(hitRate)} of the answers took no call` : '';
+  return `Cost: ${cost}${isSimulated ? '; simulated, nothing was billed' : ''}${without}.`;
+}
+
+/** A price so small that dollars would be zeros. */
+function centsText(usd: number): string {
+  return usd >= 0.01 ? usdText(usd) : `${(usd * 100).toLocaleString('en-US', { maximumSignificantDigits: 2 })} cents`;
 }
 
 function errorList({ errors }: Report, paint: Paint): string {

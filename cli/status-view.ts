@@ -1,21 +1,27 @@
+import { countText, durationText, usdText } from '../src/core/format.ts';
 import { isUnderWay, type RunStatus } from '../src/core/run-status.ts';
-import { countText, durationText, usdText } from './format.ts';
 import { plainTable } from './plain-table.ts';
+import { takenText, waitingText } from './run-words.ts';
 
 /** A run's status in a few lines. */
 export function statusView(status: RunStatus): string[] {
   const { runId, analysis, deployment, createdAt, progress, summary, error, phase } = status;
   const { total, done, succeeded, failed, skipped, costUsd, deferrals } = progress;
   const counts = `${countText(succeeded)} succeeded, ${countText(failed)} failed, ${countText(skipped)} skipped`;
+  const waiting = waitingText(status);
+  const taken = takenText(status);
   const notStarted = summary && summary.notStarted > 0 ? `, ${countText(summary.notStarted)} not started` : '';
   return [
     `Run ${runId} is ${status.status}${phase ? ` (${phase})` : ''}`,
     `  ${countText(done)} of ${total === null ? '?' : countText(total)} done: ${counts}${notStarted}`,
     `  "${analysis}" on deployment ${deployment}, started ${createdAt}${summary ? `, took ${durationText(summary.durationMs)}` : ''}`,
+    ...(waiting !== null && waiting !== status.status ? [`  ${waiting}`] : []),
     ...(costUsd === null
       ? []
       : [`  cost ${isUnderWay(status.status) ? 'so far ' : ''}${usdText(costUsd)} by list price`]),
+    ...(taken === null ? [] : [`  ${taken}`]),
     ...(deferrals > 0 ? [`  ${countText(deferrals)} times put back because the service was busy`] : []),
+    ...(summary?.verdict ? [`  ${summary.verdict.sentence}`] : []),
     ...(error ? [`  ${error}`] : []),
   ];
 }

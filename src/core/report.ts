@@ -1,7 +1,9 @@
 import type { ReportInput, RunSummary, StreamEnd } from './contracts.ts';
 import { FAILURES, handlingOf, isFailureCode } from './failures.ts';
-import type { LedgerRow, SettledOutcome } from './ledger.ts';
+import type { LedgerRow, SettledOutcome, SpentMs } from './ledger.ts';
+import { createFigures } from './report-figures.ts';
 import { addCost, addUsage, NO_USAGE, type Usage } from './usage.ts';
+import { verdictOf } from './verdict.ts';
 
 /** What became of an issue. */
 export type Outcome = SettledOutcome | 'not_started';
@@ -17,12 +19,22 @@ export interface ResultLine {
   readonly code: string | null;
   /** The id of the issue with equal content whose call answered this one too; null if it had its own. */
   readonly coalescedWith: string | null;
+  /** Whether the answer came without a call of the run. */
   readonly cached: boolean;
   /** By the analysis' schema; null unless succeeded. */
   readonly answer: unknown;
-  readonly latencyMs: number | null;
+  /** The run's attempt that came to it last; null if none did. */
+  readonly attempt: number | null;
+  /** Time of the call that was answered last, in milliseconds; null without one. */
+  readonly callMs: number | null;
+  /** When that was, in milliseconds since 1970. */
+  readonly answeredAtMs: number | null;
+  /** Over all attempts, as is what follows. */
+  readonly spentMs: SpentMs;
   readonly calls: number;
   readonly failedAttempts: number;
+  /** Tokens that the service counted for admission. */
+  readonly admittedTokens: number;
   readonly usage: Usage;
   readonly costUsd: number | null;
   readonly possiblyPaidTwice: boolean;
@@ -40,20 +52,10 @@ export interface ErrorGroup {
   readonly advice: string;
 }
 
-/** Spread of the issues' latencies in milliseconds: of each issue's last attempt, its repeats and waits included. */
-export interface Latency {
-  readonly mean: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
-  readonly max: number;
-}
-
 /** The fan-in of a run. */
 export interface Report extends RunSummary {
   readonly deployment: string;
   readonly concurrency: number;
-  readonly latencyMs: Latency | null;
   /** Counts of successes by two fields of the answer. */
   readonly table: {
     readonly rows: string;
@@ -66,7 +68,9 @@ export interface Report extends RunSummary {
 
 const OTHER_ADVICE: Readonly<Record<string, string>> = {
   empty_issue: 'There was nothing to read: no letter and no digit in title, description and comments.',
-  deadline: 'The run reached its deadline: start these issues again, or set deadlineSeconds higher.',
+  cancelled: 'The run was cancelled before these issues had their turn; retrying it goes on from there.',
+  budget: 'The run reached its cap on cost or tokens; retrying it with a higher cap goes on from there.',
+  deadline: 'The run reached its deadline; retrying it with a higher deadlineSeconds goes on from there.',
   fatal: 'The run stopped drawing work because of an error that is the same for every issue; see the first error.',
 };
 
@@ -76,12 +80,12 @@ export function adviceFor(code: string): string {
 }
 
 /**
- * The outcome of an issue by its ledger row, once its stream has ended.
+ * The outcome of an issue by its ledger row, once the run has ended.
  *
- * A row that is not settled is a failure if the stream had its turn with it or a call may have been billed, and not
- * started if the stream stopped before.
+ * A row that is not settled is a failure if a worker had its turn with it, and not started if the run stopped before.
  *
  * @param row - null when no worker has come to the issue
+ * @param end - of the run, see `endOfRun`
  */
 export function endOf(row: LedgerRow | null, end: StreamEnd): { outcome: Outcome; code: string | null } {
   if (row?.state === 'settled') return { outcome: row.outcome, code: row.code };
@@ -98,20 +102,21 @@ export function createReportBuilder(input: ReportInput, table: { rows: string; c
   const byOutcome: Record<Outcome, number> = { succeeded: 0, failed: 0, skipped: 0, not_started: 0 };
   const counts = createTableCounts(table);
   const groups = createErrorGroups();
-  const latencies: number[] = [];
+  const figures = createFigures(input);
   let [usage, costUsd] = [NO_USAGE, 0 as number | null];
-  let [total, cached, coalesced, calls, possiblyPaidTwice, shortened] = [0, 0, 0, 0, 0, 0];
+  let [total, cached, coalesced, calls, admittedTokens, possiblyPaidTwice, shortened] = [0, 0, 0, 0, 0, 0, 0];
 
   return {
     add(line: ResultLine): void {
       total += 1;
       byOutcome[line.outcome] += 1;
       calls += line.calls;
+      admittedTokens += line.admittedTokens;
+      figures.add(line);
       usage = addUsage(usage, line.usage);
       costUsd = addCost(costUsd, line.costUsd);
       if (line.possiblyPaidTwice) possiblyPaidTwice += 1;
       if (line.shortened) shortened += 1;
-      if (line.latencyMs !== null) latencies.push(line.latencyMs);
       if (line.code !== null) groups.add(line, line.code);
       if (line.outcome !== 'succeeded') return;
       if (line.cached) cached += 1;
@@ -121,7 +126,7 @@ export function createReportBuilder(input: ReportInput, table: { rows: string; c
     /** The figures alone, then everything. */
     build(): { summary: RunSummary; report: Report } {
       const { succeeded, failed, skipped, not_started: notStarted } = byOutcome;
-      const summary: RunSummary = {
+      const counted = {
         ...headOf(input),
         total,
         succeeded,
@@ -135,13 +140,11 @@ export function createReportBuilder(input: ReportInput, table: { rows: string; c
         shortened,
         costUsd,
         tokens: { ...usage, totalTokens: usage.promptTokens + usage.completionTokens },
+        ...figures.build({ succeeded, calls, admittedTokens, costUsd }),
       };
+      const summary: RunSummary = { ...counted, verdict: verdictOf(counted, input.plan) };
       const { deployment, concurrency } = input.plan;
-      const parts = {
-        latencyMs: latencyOf(latencies),
-        table: { ...table, counts: counts.all() },
-        errors: groups.all(),
-      };
+      const parts = { table: { ...table, counts: counts.all() }, errors: groups.all() };
       return { summary, report: { ...summary, deployment, concurrency, ...parts } };
     },
   };
@@ -158,8 +161,8 @@ function headOf({ runId, attempt, plan, startedAtMs, endedAtMs, failure, loaded 
     startedAt: new Date(startedAtMs).toISOString(),
     endedAt: new Date(endedAtMs).toISOString(),
     durationMs: endedAtMs - startedAtMs,
-    batches: loaded?.batches ?? 0,
-    deferrals: loaded?.deferrals ?? 0,
+    batches: loaded?.progress.batches ?? 0,
+    deferrals: loaded?.progress.deferrals ?? 0,
   };
 }
 
@@ -194,12 +197,4 @@ function createErrorGroups() {
 function byWeight(a: ErrorGroup, b: ErrorGroup): number {
   const concernsAll = ({ code }: ErrorGroup) => Number(isFailureCode(code) && handlingOf(code) === 'stop');
   return concernsAll(b) - concernsAll(a) || b.count - a.count || a.code.localeCompare(b.code);
-}
-
-function latencyOf(latencies: readonly number[]): Latency | null {
-  if (latencies.length === 0) return null;
-  const sorted = Float64Array.from(latencies).sort();
-  const nearestRank = (percent: number) => sorted[Math.ceil((percent * sorted.length) / 100) - 1] as number;
-  const mean = Math.round(sorted.reduce((sum, value) => sum + value, 0) / sorted.length);
-  return { mean, p50: nearestRank(50), p95: nearestRank(95), p99: nearestRank(99), max: nearestRank(100) };
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countOf, countText, durationText, rateText, usdText } from '../../cli/format.ts';
+import { countOf, countText, durationText, percentText, rateText, usdText } from '../../src/core/format.ts';
 
 describe('countText', () => {
   it('separates thousands', () => {
@@ -49,5 +49,11 @@ describe('usdText', () => {
 describe('rateText', () => {
   it('gives rates by the second and by the minute', () => {
     expect([0.02, 8.44, 120].map(rateText)).toEqual(['0.02/s (1/min)', '8.4/s (506/min)', '120/s (7,200/min)']);
+  });
+});
+
+describe('percentText', () => {
+  it('rounds to whole percents', () => {
+    expect([0, 0.964, 0.999, 1.2].map(percentText)).toEqual(['0 %', '96 %', '100 %', '120 %']);
   });
 });

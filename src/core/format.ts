@@ -28,3 +28,8 @@ export function rateText(perSecond: number): string {
   const digits = perSecond < 1 ? 2 : perSecond < 10 ? 1 : 0;
   return `${perSecond.toFixed(digits)}/s (${countText(perSecond * 60)}/min)`;
 }
+
+/** A share from 0 to 1 in percent: `96 %`. */
+export function percentText(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
