@@ -49,6 +49,25 @@ export function delay(delayMs: number): Promise<void> {
   return promise;
 }
 
+/**
+ * Lets an activity that runs in a test hub wait for what another one brings about, such as a permit: virtual time goes on
+ * meanwhile, as during {@link delay}.
+ *
+ * @throws outside of an activity in a test hub, and whatever the promise rejects with
+ */
+export async function idleUntil<T>(promise: Promise<T>): Promise<T> {
+  const { delays, onChange } = currentVisit('idleUntil()');
+  const wake = () => {};
+  delays.add(wake);
+  onChange();
+  try {
+    return await promise;
+  } finally {
+    delays.delete(wake);
+    onChange();
+  }
+}
+
 /** Knows which invocations are under way, and which of them sleep in {@link delay}. */
 export interface Attendance {
   /** Runs an invocation. */

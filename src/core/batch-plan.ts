@@ -13,7 +13,8 @@ const LEAST_DEADLINE_MS = 15 * 60_000;
  */
 export function deadlineMsFor(units: number, plan: RunPlan): number {
   if (plan.deadlineMs !== null) return plan.deadlineMs;
-  const callsMs = Math.ceil(units / plan.concurrency) * plan.requestTimeoutMs;
+  const inFlight = Math.min(plan.concurrency, plan.streams * plan.batchSize);
+  const callsMs = Math.ceil(units / inFlight) * plan.requestTimeoutMs;
   const pausesMs = Math.ceil(units / plan.batchSize) * plan.batchDelayMs;
   return LEAST_DEADLINE_MS + callsMs + pausesMs;
 }

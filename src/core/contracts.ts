@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BatchUseSchema, CapacityViewSchema, RunTermsSchema, ServiceLimitsSchema } from './capacity/messages.ts';
 import { ProgressSchema } from './progress.ts';
+import { RunFiguresSchema } from './run-figures.ts';
 import { RunPlanSchema } from './run-request.ts';
 import { UsageSchema } from './usage.ts';
 
@@ -70,7 +71,7 @@ export const StreamInputSchema = z.object({
 export type StreamInput = z.infer<typeof StreamInputSchema>;
 
 /** Result of a stream's orchestration. */
-export const StreamOutputSchema = StreamStateSchema.pick({ stopped: true, progress: true });
+export const StreamOutputSchema = StreamStateSchema.pick({ stopped: true, progress: true, used: true });
 export type StreamOutput = z.infer<typeof StreamOutputSchema>;
 
 /** Input of `analyzeIssue`. */
@@ -158,7 +159,7 @@ export const ReportInputSchema = z.object({
     .object({
       loaded: LoadedSchema,
       ends: z.array(StreamEndSchema),
-      /** Sums over the streams. */
+      /** Sums over the streams of this attempt, without what was kept. */
       progress: ProgressSchema,
       /** What is known of the deployment at the end; null where nothing was called. */
       capacity: CapacityViewSchema.nullable(),
@@ -184,16 +185,22 @@ export const RunSummarySchema = z.object({
   failed: z.int(),
   skipped: z.int(),
   notStarted: z.int(),
+  /** Successes answered from the cache, or by an equal call of another run in flight; copies counted. */
   cached: z.int(),
+  /** Successes answered by the call of an equal issue of the run. */
   coalesced: z.int(),
+  /** Of this attempt. */
   batches: z.int(),
+  /** Of this attempt. */
   deferrals: z.int(),
+  /** Requests of all attempts. */
   calls: z.int(),
   possiblyPaidTwice: z.int(),
   /** Issues of which the model saw only the beginning and the end. */
   shortened: z.int(),
   tokens: UsageSchema.extend({ totalTokens: z.int() }),
   costUsd: z.number().nullable(),
+  ...RunFiguresSchema.shape,
 });
 export type RunSummary = z.infer<typeof RunSummarySchema>;
 

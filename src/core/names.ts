@@ -24,6 +24,11 @@ export function capacityRunId(runId: string, attempt: number): string {
   return `${runId}:${attempt}`;
 }
 
+/** Table of a shard of the ledger. */
+export function ledgerTable(shard: number): string {
+  return `FanfoldLedger${shard}`;
+}
+
 /** Row key of an issue by its place in the input (0-based); eight digits, so that text order is input order. */
 export function rowKey(index: number): string {
   return String(index).padStart(8, '0');
@@ -31,8 +36,12 @@ export function rowKey(index: number): string {
 
 /** Blob names of a run, below the container for runs. */
 export const runBlobs = {
+  /** What the names of all of them begin with. */
+  folder: (runId: string) => `${runId}/`,
   source: (runId: string) => `${runId}/source.json`,
   manifest: (runId: string) => `${runId}/manifest.json`,
+  /** The units that an attempt has still to do. */
+  open: (runId: string, attempt: number) => `${runId}/open-${attempt}.json`,
   page: (runId: string, page: number) => `${runId}/pages/${String(page).padStart(5, '0')}.ndjson`,
   report: (runId: string) => `${runId}/report.json`,
   results: (runId: string, format: 'ndjson' | 'csv') => `${runId}/results.${format}`,

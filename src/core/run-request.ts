@@ -27,15 +27,17 @@ export const RunRequestSchema = z.strictObject(
     /** Default: derived from the `Idempotency-Key` header, else random. */
     runId: RunIdSchema.optional(),
     analysis: z.enum(analysisNames, `one of: ${analysisNames.join(', ')}`).default('triage'),
-    source: z.strictObject(
-      {
-        /** The issues themselves; members as recognised by {@link normaliseRecord}. */
-        issues: IssuesSchema.min(1, '1 to 100,000 issues').max(100_000, '1 to 100,000 issues').optional(),
-        /** As answered by `POST /api/uploads`. */
-        uploadId: z.string('an id answered by POST /api/uploads').optional(),
-      },
-      ONE_SOURCE,
-    ),
+    source: z
+      .strictObject(
+        {
+          /** The issues themselves; members as recognised by {@link normaliseRecord}. */
+          issues: IssuesSchema.min(1, '1 to 100,000 issues').max(100_000, '1 to 100,000 issues').optional(),
+          /** As answered by `POST /api/uploads`. */
+          uploadId: z.string('an id answered by POST /api/uploads').optional(),
+        },
+        ONE_SOURCE,
+      )
+      .refine(({ issues, uploadId }) => (issues === undefined) !== (uploadId === undefined), ONE_SOURCE),
     /** Only the first so many issues. */
     limit: integer(1, 1_000_000).optional(),
     concurrency: bounded(BOUNDS.concurrency),
@@ -102,10 +104,24 @@ export const RunPlanSchema = z.object({
 });
 export type RunPlan = z.infer<typeof RunPlanSchema>;
 
+/** Settings that a request may give for itself. */
+export const CHOSEN = [
+  'concurrency',
+  'batchSize',
+  'streams',
+  'batchDelayMs',
+  'requestTimeoutSeconds',
+  'tokensPerMinute',
+  'requestsPerMinute',
+  'bufferPercent',
+] as const;
+type Chosen = (typeof CHOSEN)[number];
+
 /** Where a value of a plan comes from. */
 export interface Origin {
-  readonly name: string;
-  readonly value: number | string | boolean | null;
+  readonly name: Chosen;
+  /** Null = not set: learned, or shrinking. */
+  readonly value: number | null;
   /** In words: "the request", "AI_BATCH_SIZE", "a run of 11 to 25 issues", "default". */
   readonly from: string;
 }
@@ -120,8 +136,8 @@ export interface ChosenPlan {
  * Fills a request up: what it leaves out comes from the settings, and what these leave out from the tier of its size.
  *
  * @param issues - rows of the source, at most the request's limit
- * @throws {InvalidInputError} for a source that is neither or both, a concurrency above the host's ceiling, settings that
- *   exclude each other, a missing deployment, or a cap in dollars where the price is not known
+ * @throws {InvalidInputError} for a concurrency above the host's ceiling, settings that exclude each other, a missing
+ *   deployment, or a cap in dollars where the price is not known
  */
 export function planOf(request: RunRequest, settings: Settings, issues: number): ChosenPlan {
   checkRequest(request, settings);
@@ -135,28 +151,19 @@ export function planOf(request: RunRequest, settings: Settings, issues: number):
       request.maxCostUsd,
       `no value here: the price of ${deployment} is not known; use maxTokens`,
     );
-  const { choose, origins } = createChooser(request, settings, tierFor(issues));
-  const isPerRun = request.concurrencyScope === 'run';
-  const concurrency = choose('concurrency', { atMost: settings.ceiling }) ?? 1;
-  const shape = isPerRun
-    ? { batchSize: 1, streams: concurrency, batchDelayMs: request.batchDelayMs ?? 0 }
-    : {
-        batchSize: choose('batchSize') ?? 1,
-        streams: choose('streams') ?? 1,
-        batchDelayMs: choose('batchDelayMs') ?? 0,
-      };
+  const chooser = createChooser(request, settings, tierFor(issues));
+  const { choose, origins } = chooser;
   const analysis = analysisNamed(request.analysis);
   const plan: RunPlan = {
     analysis: request.analysis,
     deployment,
-    concurrency,
     concurrencyScope: request.concurrencyScope,
-    ...shape,
+    ...shapeOf(request, settings, chooser),
     requestTimeoutMs: (choose('requestTimeoutSeconds') ?? 1) * 1_000,
     deadlineMs: request.deadlineSeconds === undefined ? null : request.deadlineSeconds * 1_000,
     ledgerShards: settings.tableShards,
     maxCompletionTokens: analysis.maxCompletionTokens,
-    price,
+    price: price && { inputUsd: price.inputUsd, outputUsd: price.outputUsd },
     maxTokens: request.maxTokens ?? null,
     maxCostUsd: request.maxCostUsd ?? null,
     useCache: request.useCache && settings.cacheTtlSeconds > 0,
@@ -169,9 +176,23 @@ export function planOf(request: RunRequest, settings: Settings, issues: number):
   return { plan, origins };
 }
 
+/** How many calls at a time, and in which batches. */
+function shapeOf(request: RunRequest, settings: Settings, { choose, decide }: Chooser) {
+  const concurrency = choose('concurrency', settings.ceiling) ?? 1;
+  if (request.concurrencyScope === 'process') {
+    const batchSize = choose('batchSize') ?? 1;
+    return { concurrency, batchSize, streams: choose('streams') ?? 1, batchDelayMs: choose('batchDelayMs') ?? 0 };
+  }
+  return {
+    concurrency,
+    batchSize: decide('batchSize', 1),
+    streams: decide('streams', concurrency),
+    batchDelayMs: request.batchDelayMs === undefined ? decide('batchDelayMs', 0) : (choose('batchDelayMs') ?? 0),
+  };
+}
+
 function checkRequest(request: RunRequest, settings: Settings): void {
-  const { source, concurrencyScope, concurrency } = request;
-  if ((source.issues === undefined) === (source.uploadId === undefined)) throw invalid('source', source, ONE_SOURCE);
+  const { concurrencyScope, concurrency } = request;
   const highest = Math.min(settings.ceiling, BOUNDS.concurrency.max);
   if (concurrency !== undefined && concurrency > highest) {
     const allowed = `an integer from 1 to ${highest}, the host's ceiling (${SETTINGS.ceiling.env})`;
@@ -182,16 +203,7 @@ function checkRequest(request: RunRequest, settings: Settings): void {
   }
 }
 
-/** Settings that a request may give for itself. */
-type Chosen =
-  | 'concurrency'
-  | 'batchSize'
-  | 'streams'
-  | 'batchDelayMs'
-  | 'requestTimeoutSeconds'
-  | 'tokensPerMinute'
-  | 'requestsPerMinute'
-  | 'bufferPercent';
+type Chooser = ReturnType<typeof createChooser>;
 
 /** Chooses value by value (request, then environment, then tier), and notes where each comes from. */
 function createChooser(request: RunRequest, settings: Settings, tier: Tier) {
@@ -203,11 +215,15 @@ function createChooser(request: RunRequest, settings: Settings, tier: Tier) {
   ];
   return {
     origins,
-    choose(name: Chosen, { atMost = Number.POSITIVE_INFINITY } = {}): number | null {
+    choose(name: Chosen, atMost = Number.POSITIVE_INFINITY): number | null {
       const [value, from] = candidates(name).find(([candidate]) => candidate != null) ?? [null, 'default'];
       const chosen = value == null ? null : Math.min(value, atMost);
       origins.push({ name, value: chosen, from: chosen === value ? from : `${from}, cut to ${SETTINGS.ceiling.env}` });
       return chosen;
+    },
+    decide(name: Chosen, value: number): number {
+      origins.push({ name, value, from: 'concurrencyScope "run"' });
+      return value;
     },
   };
 }

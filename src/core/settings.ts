@@ -19,6 +19,8 @@ export const BOUNDS = {
 interface Definition<T> {
   readonly env: string;
   readonly fallback: T;
+  /** The default as it would be set, where that is not the number itself. */
+  readonly shownFallback?: string;
   readonly schema: z.ZodType<T>;
   /** What is allowed, as shown in errors and in the README. */
   readonly allowed: string;
@@ -43,14 +45,15 @@ function number<F extends number | null>(
 const UNITS: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9 };
 
 /** Bytes, written with a unit. */
-function size(env: string, fallback: number, meaning: string): Definition<number> {
+function size(env: string, megabytes: number, meaning: string): Definition<number> {
+  const [fallback, shownFallback] = [megabytes * 1e6, `${megabytes}MB`];
   const allowed = 'a size from 1KB to 4GB, such as 100MB';
   const schema = z
     .string()
     .regex(/^\d{1,4}(KB|MB|GB)$/, allowed)
     .transform(value => Number.parseInt(value, 10) * (UNITS[value.slice(-2)] ?? 1))
     .refine(bytes => bytes >= 1e3 && bytes <= 4e9, allowed);
-  return { env, fallback, schema, allowed, meaning };
+  return { env, fallback, shownFallback, schema, allowed, meaning };
 }
 
 function text(env: string, allowed: string, pattern: RegExp, meaning: string): Definition<string | null> {
@@ -140,7 +143,7 @@ export const SETTINGS = {
     { min: 0, max: 86_400 },
     'how long a process keeps answers in memory; 0 = not at all',
   ),
-  cacheMaxSize: size('CACHE_MAX_SIZE', 100_000_000, 'memory for answers in each process'),
+  cacheMaxSize: size('CACHE_MAX_SIZE', 100, 'memory for answers in each process'),
   maxConnections: number(
     'AZURE_OPENAI_MAX_CONNECTIONS',
     20,
@@ -152,6 +155,12 @@ export const SETTINGS = {
     10,
     { min: 1, max: 1_000 },
     'connections to one host; unless set, at least the ceiling',
+  ),
+  workerProcesses: number(
+    'FUNCTIONS_WORKER_PROCESS_COUNT',
+    1,
+    { min: 1, max: 10 },
+    'processes on each instance, each with so many calls in flight; the host reads it',
   ),
   tableShards: number('STORAGE_TABLE_SHARDS', 1, { min: 1, max: 64 }, 'tables that the ledger is spread over'),
   storage: text('AzureWebJobsStorage', 'a connection string', ANY_TEXT, 'storage of the app, by connection string'),
@@ -220,8 +229,9 @@ const CALLS_OF_AN_ISSUE = 2;
 /** What the health page warns of: settings that are allowed one by one but do not fit together. */
 export function settingsWarnings(settings: Settings): string[] {
   const warnings: string[] = [];
-  const { ceiling } = settings;
+  const { ceiling, workerProcesses } = settings;
   const concurrency = settings.concurrency ?? Math.min(LARGEST_TIER.concurrency, ceiling);
+  const inFlight = concurrency * workerProcesses;
   const timeoutSeconds = settings.requestTimeoutSeconds ?? LARGEST_TIER.requestTimeoutSeconds;
   if (concurrency > ceiling) {
     warnings.push(
@@ -229,10 +239,12 @@ export function settingsWarnings(settings: Settings): string[] {
         `(${SETTINGS.ceiling.env}): runs use ${ceiling}`,
     );
   }
-  if (concurrency < ceiling) {
+  if (inFlight < ceiling) {
+    const number = settings.concurrency === null ? 'is not set and gives at most' : 'is';
+    const each = workerProcesses === 1 ? '' : ` in each of ${workerProcesses} processes`;
     warnings.push(
-      `the host may run ${ceiling} activities at one time (${SETTINGS.ceiling.env}), but ${SETTINGS.concurrency.env} is ` +
-        `${concurrency}: activities beyond it wait for a permit`,
+      `the host may run ${ceiling} activities at one time (${SETTINGS.ceiling.env}), but ${SETTINGS.concurrency.env} ` +
+        `${number} ${concurrency}${each}: activities beyond it wait for a permit`,
     );
   }
   const connections = Math.min(settings.maxConnections, settings.maxConnectionsPerHost);
@@ -243,7 +255,7 @@ export function settingsWarnings(settings: Settings): string[] {
         'them wait, and their wait counts as part of their timeout',
     );
   }
-  const rounds = Math.ceil(ceiling / concurrency);
+  const rounds = Math.ceil(ceiling / inFlight);
   if (rounds * CALLS_OF_AN_ISSUE * timeoutSeconds > FUNCTION_TIMEOUT_SECONDS) {
     warnings.push(
       `an activity may wait ${rounds - 1} times for a permit and make ${CALLS_OF_AN_ISSUE} calls of ${timeoutSeconds} s ` +

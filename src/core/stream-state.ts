@@ -87,10 +87,13 @@ export function fold(
     if (result?.kind === 'not_started') stopped ??= { reason: result.reason, code: null };
   }
   const used = useOf(results, stopped?.code ?? null);
+  // Where all of a batch was put back without a call, other units would be too.
+  const isInVain = putBack.length === units.length && used.calls === 0;
+  const againAtMs = isInVain ? Math.min(...putBack.map(({ notBeforeMs }) => notBeforeMs)) : 0;
   return {
     ...state,
     deferred: [...state.deferred, ...putBack],
-    resumeAtMs: nextAtMs,
+    resumeAtMs: Math.max(nextAtMs, againAtMs),
     used,
     stopsInRow,
     stopped,
@@ -128,6 +131,7 @@ function useOf(results: readonly (AnalyzeOutput | null)[], fatal: string | null)
   const settled = known.filter(result => result.kind === 'settled');
   const deferred = known.filter(result => result.kind === 'deferred');
   const refused = deferred.filter(({ seen }) => seen.throttled > 0);
+  const failures = known.filter(result => 'code' in result && isServiceFailure(result.code));
   const callSeconds = settled.flatMap(({ callMs }) => (callMs === null ? [] : [callMs / 1_000]));
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const limits = known.flatMap(({ seen }) => seen.limits ?? []).sort((a, b) => b.atMs - a.atMs);
@@ -135,8 +139,8 @@ function useOf(results: readonly (AnalyzeOutput | null)[], fatal: string | null)
     calls: sum(known.map(({ seen }) => seen.calls)),
     admittedTokens: sum(known.map(({ seen }) => seen.admittedTokens)),
     answered: callSeconds.length,
-    failed: known.filter(({ seen, ...result }) => 'code' in result && seen.calls > 0 && isServiceFailure(result.code))
-      .length,
+    // Units that an open breaker turned away tell of the service only beside one that called.
+    failed: failures.some(({ seen }) => seen.calls > 0) ? failures.length : 0,
     throttled: refused.length,
     retryAtMs: refused.length === 0 ? null : Math.max(...refused.map(({ notBeforeMs }) => notBeforeMs)),
     billedTokens: sum(settled.map(({ usage }) => usage.promptTokens + usage.completionTokens)),

@@ -50,11 +50,14 @@ export const processIssues: OrchestrationHandler = function* (context) {
   const ended = settled.flatMap((end, stream) => (end.ok ? [{ stream, ...end.value }] : []));
   const uses = ended.flatMap(({ stream, used }) => (used ? [{ stream, used }] : []));
   const farewell = { runId: capacityRunId(input.runId, input.attempt), nowMs: nowMs(context), terms, uses };
-  const capacity = streams === 0 ? null : ((yield leave(context, input.plan.deployment, farewell)) as CapacityView);
+  const farewells = streams === 0 ? [] : [leave(context, input.plan.deployment, farewell)];
+  const [left] = yield* allSettled<CapacityView>(context, farewells);
+  const capacity = left?.ok ? left.value : null;
 
   showStatus(context, { phase: 'reporting', ...status });
   const progress = ended.map(end => end.progress).reduce(addProgress, NO_PROGRESS);
-  const folded = { failure: null, loaded: { loaded, ends: settled.map(endOf), progress, capacity } };
+  const ends = withOneCode(settled.map(endOf));
+  const folded = { failure: null, loaded: { loaded, ends, progress, capacity } };
   return yield callActivity(context, CONTRACTS.buildReport.name, reportInput(context, input, startedAtMs, folded));
 };
 
@@ -93,6 +96,12 @@ function endOf(stream: Settled<StreamOutput>): StreamEnd {
   if (!stream.ok) return { kind: 'died', code: null };
   const { stopped } = stream.value;
   return stopped ? { kind: stopped.reason, code: stopped.code } : { kind: 'drained', code: null };
+}
+
+/** A stream that was stopped by another one's failure ended by that. */
+function withOneCode(ends: readonly StreamEnd[]): StreamEnd[] {
+  const code = ends.find(end => end.code !== null)?.code ?? null;
+  return ends.map(end => (end.kind === 'fatal' ? { ...end, code: end.code ?? code } : end));
 }
 
 function showStatus(context: OrchestrationContext, status: RootStatus): void {

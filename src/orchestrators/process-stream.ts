@@ -34,16 +34,23 @@ const LONGEST_WAIT_MS = 30_000;
  */
 export const processStream: OrchestrationHandler = function* (context) {
   const input = context.df.getInput<StreamInput>();
-  const { plan, deadlineAtMs } = input;
+  const { plan } = input;
   let state = input.state;
+  // The time that a run is paused does not count.
+  const deadlineAtMs = () => input.deadlineAtMs + state.progress.waitedMs.paused;
   showStatus(context, state, null);
   for (let historyEvents = 0; historyEvents < MAX_HISTORY_EVENTS; historyEvents += EVENTS_OF_A_RESERVATION) {
+    if (state.stopped?.reason === 'fatal' && state.used) {
+      // The run's other streams hear of it by their next reservation.
+      yield reserve(context, plan.deployment, messageOf(input, state, { fresh: false, want: 1 }, nowMs(context)));
+      state = { ...state, used: null };
+    }
     if (state.stopped) return outputOf(state);
     const step = nextStep(state, plan.batchSize, nowMs(context));
     if (step.kind === 'end') return outputOf(state);
-    if (nowMs(context) >= deadlineAtMs) return outputOf(stop(state, 'deadline'));
+    if (nowMs(context) >= deadlineAtMs()) return outputOf(stop(state, 'deadline'));
     if (step.kind === 'wait') {
-      yield timer(context, Math.min(step.untilMs, deadlineAtMs));
+      yield timer(context, Math.min(step.untilMs, deadlineAtMs()));
       continue;
     }
 
@@ -54,7 +61,7 @@ export const processStream: OrchestrationHandler = function* (context) {
     if (isOver(grant)) return outputOf(stop(state, grant.control));
     if (grant.startAtMs > nowMs(context)) {
       showStatus(context, state, grant.bound);
-      yield timer(context, taken.units.length > 0 ? grant.startAtMs : Math.min(grant.startAtMs, deadlineAtMs));
+      yield timer(context, taken.units.length > 0 ? grant.startAtMs : Math.min(grant.startAtMs, deadlineAtMs()));
     }
     if (taken.units.length === 0) continue;
 
@@ -92,8 +99,9 @@ function stop(state: StreamState, reason: StopReason): StreamState {
   return { ...state, stopped: state.stopped ?? { reason, code: null } };
 }
 
+/** Dates hold whole milliseconds: cut off, a timer would fire before its instant, and its stream would wait again at once. */
 function timer(context: OrchestrationContext, untilMs: number): Task {
-  return context.df.createTimer(new Date(Math.min(untilMs, nowMs(context) + LONGEST_WAIT_MS)));
+  return context.df.createTimer(new Date(Math.ceil(Math.min(untilMs, nowMs(context) + LONGEST_WAIT_MS))));
 }
 
 function analyze(

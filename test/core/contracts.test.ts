@@ -1,34 +1,76 @@
 import { describe, expect, test } from 'vitest';
+import { termsOf } from '../../src/core/capacity/terms.ts';
 import {
+  type AnalyzeInput,
   AnalyzeInputSchema,
+  type AnalyzeOutput,
   AnalyzeOutputSchema,
   CONTRACTS,
+  type Loaded,
   RETRY,
   type RunInput,
   type StreamInput,
 } from '../../src/core/contracts.ts';
-import { FRESH_STREAM } from '../../src/core/stream-state.ts';
-import { deferred, failedWith, NOON_MS, plan, reportInput, settled, summary } from '../helpers/factories.ts';
+import { NO_PROGRESS } from '../../src/core/progress.ts';
+import { FRESH_STREAM, fold } from '../../src/core/stream-state.ts';
+import {
+  capacityView,
+  deferred,
+  failedWith,
+  foldedRun,
+  NOON_MS,
+  plan,
+  reportInput,
+  seen,
+  serviceLimits,
+  settled,
+  summary,
+} from '../helpers/factories.ts';
 
 const runInput: RunInput = {
   runId: 'run-1',
   attempt: 1,
   source: { blob: 'run-1/source.json', format: 'json', limit: null },
-  plan: plan(),
+  plan: plan({ maxTokens: 1_000_000, maxCostUsd: 2.5, tokensPerMinute: 90_000, bufferPercent: 5 }),
 };
+const loaded: Loaded = { total: 3, units: 2, kept: { ...NO_PROGRESS, succeeded: 1 }, promptTokensEach: 412.5 };
 const streamInput: StreamInput = {
   runId: 'run-1',
+  attempt: 2,
   stream: 0,
   plan: plan(),
-  layout: { units: 40, batchSize: 20, streams: 2 },
+  terms: termsOf(plan(), loaded),
   deadlineAtMs: NOON_MS,
-  state: FRESH_STREAM,
+  state: fold(
+    FRESH_STREAM,
+    [0, 1, 2],
+    [settled({ seen: seen({ limits: serviceLimits() }) }), deferred(NOON_MS + 5_000), null],
+    NOON_MS + 1_000,
+  ),
 };
-const analyzeInput = {
+const { stopped, progress, used } = streamInput.state;
+const analyzeInput: AnalyzeInput = {
   runId: 'run-1',
+  attempt: 1,
   unit: 0,
-  plan: { analysis: 'triage', deployment: 'gpt-4o-mini', concurrency: 10, requestTimeoutMs: 60_000, ledgerShards: 1 },
+  startAtMs: NOON_MS + 0.5,
+  maxCompletionTokens: 144,
+  plan: {
+    analysis: 'triage',
+    deployment: 'gpt-4o-mini',
+    concurrency: 10,
+    requestTimeoutMs: 60_000,
+    ledgerShards: 1,
+    useCache: true,
+  },
 };
+const notStarted: AnalyzeOutput = { kind: 'not_started', reason: 'cancelled', seen: seen({ calls: 0 }) };
+const folded = foldedRun({
+  loaded,
+  ends: [{ kind: 'budget', code: null }],
+  progress: streamInput.state.progress,
+  capacity: capacityView({ callMs: { count: 2, mean: 1_500.5, cv: 0.2 }, closedUntilMs: NOON_MS }),
+});
 
 test('each durable function is registered under its own key', () => {
   expect(Object.entries(CONTRACTS).map(([key, { name }]) => [key, name])).toEqual([
@@ -43,10 +85,10 @@ test('each durable function is registered under its own key', () => {
 describe('what crosses a boundary', () => {
   test.each([
     ['processIssues', runInput, summary()],
-    ['processStream', streamInput, { stopped: null, progress: FRESH_STREAM.progress }],
-    ['loadIssues', runInput, { total: 3, units: 2 }],
+    ['processStream', streamInput, { stopped, progress, used }],
+    ['loadIssues', runInput, loaded],
     ['analyzeIssue', analyzeInput, settled()],
-    ['buildReport', reportInput(), summary()],
+    ['buildReport', reportInput({ loaded: folded }), summary()],
   ] as const)('of %s survives JSON and its schema', (key, input, output) => {
     const contract = CONTRACTS[key];
     expect(contract.input.parse(JSON.parse(JSON.stringify(input)))).toEqual(input);
@@ -62,8 +104,8 @@ describe('what crosses a boundary', () => {
     expect(AnalyzeInputSchema.safeParse({ ...analyzeInput, plan: shardless }).success).toBe(false);
   });
 
-  test('from an activity is settled or deferred, and nothing else', () => {
-    for (const output of [settled(), failedWith('timeout'), deferred(1)]) {
+  test('from an activity is settled, deferred or not started, and nothing else', () => {
+    for (const output of [settled(), failedWith('timeout'), deferred(1), notStarted]) {
       expect(AnalyzeOutputSchema.parse(output)).toEqual(output);
     }
     expect(AnalyzeOutputSchema.safeParse({ ...settled(), kind: 'done' }).success).toBe(false);

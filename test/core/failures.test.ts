@@ -16,6 +16,9 @@ test('each code has its handling and says whether it may have been billed', () =
     ['connection_failed', 'retry', false],
     ['service_error', 'retry', true],
     ['rate_limited', 'defer', false],
+    ['quota_exhausted', 'defer', false],
+    ['breaker_open', 'defer', false],
+    ['paused', 'defer', false],
     ['claimed_elsewhere', 'defer', false],
     ['unauthorized', 'stop', false],
     ['forbidden', 'stop', false],
@@ -58,7 +61,7 @@ describe('ModelCallError', () => {
   test('says nothing of what is not known', () => {
     const error = new ModelCallError('timeout');
     expect(error.message).toBe('Model call failed: timeout');
-    expect(error).toMatchObject({ status: null, requestId: null, retryAfterMs: null });
+    expect(error).toMatchObject({ status: null, requestId: null, retryAfterMs: null, limits: null });
   });
 });
 
@@ -80,5 +83,14 @@ describe('failureOfStatus', () => {
     [422, 'something_new', 'bad_request'],
   ])('%i with code %s is %s', (status, serviceCode, expected) => {
     expect(failureOfStatus(status, serviceCode)).toBe(expected);
+  });
+
+  test.each<[number, number | null, FailureCode]>([
+    [429, 599_999, 'rate_limited'],
+    [429, 600_000, 'quota_exhausted'],
+    [429, 86_400_000, 'quota_exhausted'],
+    [503, 86_400_000, 'service_error'],
+  ])('%i that asks to wait %s ms is %s', (status, retryAfterMs, expected) => {
+    expect(failureOfStatus(status, null, retryAfterMs)).toBe(expected);
   });
 });

@@ -1,33 +1,55 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decide, type LedgerFacts, type LedgerRow, NO_FACTS } from '../../src/core/ledger.ts';
+import {
+  decide,
+  factsOf,
+  type LedgerFacts,
+  type LedgerRow,
+  NO_FACTS,
+  NO_TIME,
+  queuedSinceMs,
+} from '../../src/core/ledger.ts';
 import { ledgerFacts, settledRow } from '../helpers/factories.ts';
 
 const NOW_MS = 1_000_000;
-const context = { nowMs: NOW_MS, maxAttempts: 5, isGone: () => false };
+/** Handed out two seconds ago, in the second attempt of the run. */
+const HANDED_OUT_MS = NOW_MS - 2_000;
+const context = { attempt: 2, handedOutAtMs: HANDED_OUT_MS, nowMs: NOW_MS, maxAttempts: 5, isGone: () => false };
+
+/** Facts of the run's second attempt. */
+const factsNow = (changes: Partial<LedgerFacts> = {}) => ledgerFacts({ attempt: 2, ...changes });
+/** The facts after so much waiting of a kind. */
+const waited = (kind: 'throttle' | 'retry', durationMs: number, facts: LedgerFacts): LedgerFacts => ({
+  ...facts,
+  spentMs: { ...facts.spentMs, [kind]: facts.spentMs[kind] + durationMs },
+});
 
 function claimed(untilMs: number, changes: Partial<LedgerFacts> = {}): LedgerRow {
-  return { state: 'claimed', workerId: 'w1', untilMs, ...ledgerFacts(changes) };
+  return { state: 'claimed', workerId: 'w1', untilMs, ...factsNow(changes) };
 }
 
+/** Put back at the very moment of the decision. */
 function unknown(failedAttempts: number): LedgerRow {
-  return { state: 'unknown', code: 'timeout', ...ledgerFacts({ failedAttempts }) };
+  return { state: 'unknown', code: 'timeout', atMs: NOW_MS, ...factsNow({ failedAttempts }) };
 }
 
 describe('decide', () => {
   test('claims an issue that has no row', () => {
-    expect(decide(null, context)).toEqual({ action: 'claim', facts: NO_FACTS });
+    expect(decide(null, context)).toEqual({ action: 'claim', facts: { ...NO_FACTS, attempt: 2 } });
     expect(NO_FACTS).toEqual({
+      attempt: 1,
       failedAttempts: 0,
       possiblyPaidTwice: false,
       calls: 0,
+      admittedTokens: 0,
+      spentMs: { queue: 0, model: 0, throttle: 0, retry: 0 },
       usage: { promptTokens: 0, completionTokens: 0, cachedTokens: 0 },
       costUsd: 0,
     });
   });
 
   test('uses a settled row', () => {
-    const row = settledRow({ outcome: 'failed', code: 'content_filter' });
+    const row = settledRow({ attempt: 2, outcome: 'failed', code: 'content_filter' });
     expect(decide(row, context)).toEqual({ action: 'use', row });
   });
 
@@ -40,7 +62,7 @@ describe('decide', () => {
     const decision = decide(claimed(NOW_MS + 60_000), { ...context, isGone: id => id === 'w1' });
     expect(decision).toEqual({
       action: 'claim',
-      facts: ledgerFacts({ failedAttempts: 1, possiblyPaidTwice: true, calls: 2 }),
+      facts: factsNow({ failedAttempts: 1, possiblyPaidTwice: true, calls: 2 }),
     });
   });
 
@@ -51,23 +73,24 @@ describe('decide', () => {
   });
 
   test('a call that was surely not billed is not paid twice', () => {
-    const row: LedgerRow = { state: 'released', code: 'rate_limited', ...ledgerFacts({ failedAttempts: 2 }) };
-    expect(decide(row, context)).toEqual({ action: 'claim', facts: ledgerFacts({ failedAttempts: 2 }) });
+    const facts = factsNow({ failedAttempts: 2 });
+    const row: LedgerRow = { state: 'released', code: 'rate_limited', atMs: NOW_MS, ...facts };
+    expect(decide(row, context)).toEqual({ action: 'claim', facts });
   });
 
   test('a call that may have been billed may be paid twice', () => {
-    const facts = ledgerFacts({ failedAttempts: 2, possiblyPaidTwice: true });
+    const facts = factsNow({ failedAttempts: 2, possiblyPaidTwice: true });
     expect(decide(unknown(2), context)).toEqual({ action: 'claim', facts });
   });
 
   test('gives up with the last code, and what was not called again was not paid twice', () => {
-    const facts = ledgerFacts({ failedAttempts: 5 });
+    const facts = factsNow({ failedAttempts: 5 });
     expect(decide(unknown(5), context)).toEqual({ action: 'give_up', code: 'timeout', facts });
   });
 
   test('gives up on an issue that lost its worker too often', () => {
     expect(decide(claimed(0, { failedAttempts: 3 }), context).action).toBe('claim');
-    const facts = ledgerFacts({ failedAttempts: 5, calls: 2 });
+    const facts = factsNow({ failedAttempts: 5, calls: 2 });
     expect(decide(claimed(0, { failedAttempts: 4 }), context)).toEqual({
       action: 'give_up',
       code: 'worker_lost',
@@ -76,11 +99,71 @@ describe('decide', () => {
   });
 });
 
+describe('the time since a row was put back', () => {
+  const putBack = (code: 'rate_limited' | 'quota_exhausted' | 'breaker_open' | 'service_error', agoMs: number) =>
+    ({ state: 'released', code, atMs: NOW_MS - agoMs, ...factsNow() }) satisfies LedgerRow;
+  const factsAfter = (row: LedgerRow) => decide(row, context);
+
+  test.each([
+    ['rate_limited', 'throttle'],
+    ['quota_exhausted', 'throttle'],
+    ['breaker_open', 'retry'],
+    ['service_error', 'retry'],
+  ] as const)('for %s is time of the kind %s, until the issue was handed out again', (code, kind) => {
+    const facts = waited(kind, 28_000, factsNow());
+    expect(factsAfter(putBack(code, 30_000))).toEqual({ action: 'claim', facts });
+    expect(queuedSinceMs(putBack(code, 30_000), context)).toBe(HANDED_OUT_MS);
+  });
+
+  test('by a throw, after which the same hand-out comes again, lasts until now', () => {
+    expect(factsAfter(putBack('service_error', 1_500))).toMatchObject({ facts: waited('retry', 1_500, factsNow()) });
+    expect(queuedSinceMs(putBack('service_error', 1_500), context)).toBe(NOW_MS);
+  });
+
+  test('is never less than nothing, whatever two clocks say', () => {
+    expect(factsAfter(putBack('rate_limited', -500))).toMatchObject({ facts: factsNow() });
+  });
+
+  test('in an earlier attempt of the run was no waiting', () => {
+    const row: LedgerRow = { ...putBack('rate_limited', 900_000), attempt: 1 };
+    expect(decide(row, context)).toEqual({ action: 'claim', facts: factsNow() });
+    expect(queuedSinceMs(row, context)).toBe(HANDED_OUT_MS);
+  });
+});
+
+test('an issue that no worker came to queues since it was handed out; one of a lost worker, since it came again', () => {
+  expect(queuedSinceMs(null, context)).toBe(HANDED_OUT_MS);
+  expect(queuedSinceMs(claimed(0), context)).toBe(NOW_MS);
+});
+
+describe('what is left of an earlier attempt of the run', () => {
+  test('is kept where it was answered or skipped', () => {
+    for (const outcome of ['succeeded', 'skipped'] as const) {
+      const row = settledRow({ outcome });
+      expect(decide(row, context)).toEqual({ action: 'use', row });
+    }
+  });
+
+  test('begins anew where it failed, with what it took so far', () => {
+    const row = settledRow({ outcome: 'failed', code: 'service_error', failedAttempts: 5, calls: 10 });
+    expect(decide(row, context)).toEqual({ action: 'claim', facts: factsNow({ calls: 10 }) });
+  });
+
+  test.each(['released', 'unknown'] as const)('has all its attempts again where it is %s', state => {
+    const row: LedgerRow = { state, code: 'timeout', atMs: 0, ...ledgerFacts({ failedAttempts: 5 }) };
+    const facts = factsNow({ possiblyPaidTwice: state === 'unknown' });
+    expect(decide(row, context)).toEqual({ action: 'claim', facts });
+  });
+});
+
 const count = fc.nat(10);
 const facts: fc.Arbitrary<LedgerFacts> = fc.record({
+  attempt: fc.constant(2),
   failedAttempts: count,
   possiblyPaidTwice: fc.boolean(),
   calls: count,
+  admittedTokens: count,
+  spentMs: fc.constant(NO_TIME),
   usage: fc.record({ promptTokens: count, completionTokens: count, cachedTokens: count }),
   costUsd: fc.option(count),
 });
@@ -93,12 +176,13 @@ const unsettledStates = fc.oneof(
   fc.record({
     state: fc.constantFrom('released' as const, 'unknown' as const),
     code: fc.constantFrom('timeout' as const, 'rate_limited' as const),
+    atMs: fc.integer({ min: NOW_MS - 5_000, max: NOW_MS }),
   }),
 );
 const unsettledRows: fc.Arbitrary<LedgerRow> = fc.tuple(unsettledStates, facts).map(([a, b]) => ({ ...a, ...b }));
 const contexts = fc
   .integer({ min: 1, max: 8 })
-  .map(maxAttempts => ({ nowMs: NOW_MS, maxAttempts, isGone: (id: string) => id === 'gone' }));
+  .map(maxAttempts => ({ ...context, maxAttempts, isGone: (id: string) => id === 'gone' }));
 
 function isLive(row: LedgerRow): boolean {
   return row.state === 'claimed' && row.untilMs > NOW_MS && row.workerId === 'alive';
@@ -142,14 +226,15 @@ describe('decide, over all rows', () => {
         const decision = decide(row, anyContext);
         fc.pre(decision.action === 'claim' || decision.action === 'give_up');
         const callsAgain = decision.action === 'claim' && row.state !== 'released';
-        const { usage, costUsd } = row;
-        expect(decision.facts).toEqual({
+        const { spentMs, ...rest } = decision.facts;
+        const { spentMs: _, ...before } = factsOf(row);
+        expect(rest).toEqual({
+          ...before,
           failedAttempts: failuresOf(row),
           possiblyPaidTwice: row.possiblyPaidTwice || callsAgain,
           calls: row.calls + (row.state === 'claimed' ? 1 : 0),
-          usage,
-          costUsd,
         });
+        expect(spentMs.throttle + spentMs.retry).toBe('atMs' in row ? queuedSinceMs(row, anyContext) - row.atMs : 0);
       }),
     );
   });

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RunIdSchema, rowKey, runBlobs, streamInstanceId, uploadBlobs } from '../../src/core/names.ts';
+import {
+  capacityRunId,
+  ledgerTable,
+  RunIdSchema,
+  rowKey,
+  runBlobs,
+  streamInstanceId,
+  uploadBlobs,
+} from '../../src/core/names.ts';
 
 describe('RunIdSchema', () => {
   test.each(['a', '0', 'nightly-2026.01.01_b', 'x'.repeat(100)])('accepts %s', id => {
@@ -50,7 +58,9 @@ describe('rowKey', () => {
 
 describe('blob names', () => {
   test('lie below the run', () => {
+    expect(runBlobs.folder('r')).toBe('r/');
     expect(runBlobs.source('r')).toBe('r/source.json');
+    expect(runBlobs.open('r', 2)).toBe('r/open-2.json');
     expect(runBlobs.manifest('r')).toBe('r/manifest.json');
     expect(runBlobs.page('r', 12)).toBe('r/pages/00012.ndjson');
     expect(runBlobs.report('r')).toBe('r/report.json');
@@ -63,4 +73,9 @@ describe('blob names', () => {
     expect(uploadBlobs.description('u1')).toBe('_uploads/u1.json');
     expect(RunIdSchema.safeParse('_uploads').success).toBe(false);
   });
+});
+
+test('an attempt of a run has a name of its own at the capacity entity, and a shard of the ledger a table', () => {
+  expect(capacityRunId('r', 2)).toBe('r:2');
+  expect([0, 15].map(ledgerTable)).toEqual(['FanfoldLedger0', 'FanfoldLedger15']);
 });

@@ -12,14 +12,34 @@ const progresses: fc.Arbitrary<Progress> = fc.record({
   deferrals: count,
   batches: count,
   calls: count,
+  admittedTokens: count,
+  throttled: count,
+  longestRetryAfterMs: count,
   usage: fc.record({ promptTokens: count, completionTokens: count, cachedTokens: count }),
   costUsd: fc.option(count),
+  storage: fc.record({ operations: count, ms: count }),
+  waitedMs: fc.record({ tokens: count, requests: count, service: count, budget: count, paused: count }),
 });
 
-test('adds every member', () => {
-  const usage = { promptTokens: 10, completionTokens: 11, cachedTokens: 12 };
-  const one = { succeeded: 1, failed: 2, skipped: 3, coalesced: 4, cached: 5, deferrals: 6, batches: 7, calls: 8 };
-  expect(addProgress({ ...one, usage, costUsd: 0.5 }, { ...one, usage, costUsd: 0.25 })).toEqual({
+test('adds every member, but for the longest wait', () => {
+  const one: Progress = {
+    succeeded: 1,
+    failed: 2,
+    skipped: 3,
+    coalesced: 4,
+    cached: 5,
+    deferrals: 6,
+    batches: 7,
+    calls: 8,
+    admittedTokens: 9,
+    throttled: 10,
+    longestRetryAfterMs: 11,
+    usage: { promptTokens: 12, completionTokens: 13, cachedTokens: 14 },
+    costUsd: 0.25,
+    storage: { operations: 15, ms: 16 },
+    waitedMs: { tokens: 17, requests: 18, service: 19, budget: 20, paused: 21 },
+  };
+  expect(addProgress(one, { ...one, longestRetryAfterMs: 10 })).toEqual({
     succeeded: 2,
     failed: 4,
     skipped: 6,
@@ -28,13 +48,23 @@ test('adds every member', () => {
     deferrals: 12,
     batches: 14,
     calls: 16,
-    usage: { promptTokens: 20, completionTokens: 22, cachedTokens: 24 },
-    costUsd: 0.75,
+    admittedTokens: 18,
+    throttled: 20,
+    longestRetryAfterMs: 11,
+    usage: { promptTokens: 24, completionTokens: 26, cachedTokens: 28 },
+    costUsd: 0.5,
+    storage: { operations: 30, ms: 32 },
+    waitedMs: { tokens: 34, requests: 36, service: 38, budget: 40, paused: 42 },
   });
 });
 
 test('an unknown cost stays unknown', () => {
   expect(addProgress({ ...NO_PROGRESS, costUsd: null }, NO_PROGRESS).costUsd).toBeNull();
+});
+
+test('times of storage are whole milliseconds', () => {
+  const measured = { ...NO_PROGRESS, storage: { operations: 1, ms: 1.4 } };
+  expect(addProgress(measured, measured).storage).toEqual({ operations: 2, ms: 3 });
 });
 
 test('the order of parts does not matter, and nothing adds nothing', () => {

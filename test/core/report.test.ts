@@ -2,11 +2,23 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ReportInputSchema, RunSummarySchema, type StreamEnd } from '../../src/core/contracts.ts';
 import { FAILURES } from '../../src/core/failures.ts';
-import type { LedgerRow } from '../../src/core/ledger.ts';
+import { type LedgerRow, NO_FACTS } from '../../src/core/ledger.ts';
+import { NO_PROGRESS } from '../../src/core/progress.ts';
 import { adviceFor, createReportBuilder, endOf, type Outcome, type ResultLine } from '../../src/core/report.ts';
-import { ledgerFacts, plan, reportInput, resultLine, settledRow, unsuccessful } from '../helpers/factories.ts';
+import {
+  foldedRun,
+  ledgerFacts,
+  plan,
+  reportInput,
+  resultLine,
+  settledRow,
+  unsuccessful,
+} from '../helpers/factories.ts';
 
 const TABLE = { rows: 'category', columns: 'priority' };
+
+/** What an issue has that was answered without a call of its own. */
+const WITHOUT_CALL = { ...NO_FACTS, callMs: null, answeredAtMs: null };
 
 function built(lines: readonly ResultLine[], input = reportInput()) {
   const builder = createReportBuilder(input, TABLE);
@@ -15,9 +27,9 @@ function built(lines: readonly ResultLine[], input = reportInput()) {
 }
 
 describe('endOf', () => {
-  const released: LedgerRow = { state: 'released', code: 'service_error', ...ledgerFacts() };
-  const timedOut: LedgerRow = { state: 'unknown', code: 'timeout', ...ledgerFacts() };
-  const limited: LedgerRow = { state: 'released', code: 'rate_limited', ...ledgerFacts() };
+  const released: LedgerRow = { state: 'released', code: 'service_error', atMs: 0, ...ledgerFacts() };
+  const timedOut: LedgerRow = { state: 'unknown', code: 'timeout', atMs: 0, ...ledgerFacts() };
+  const limited: LedgerRow = { state: 'released', code: 'rate_limited', atMs: 0, ...ledgerFacts() };
   const claimed: LedgerRow = { state: 'claimed', workerId: 'w', untilMs: 0, ...ledgerFacts() };
 
   test.each<[string, LedgerRow | null, StreamEnd['kind'], string, string | null]>([
@@ -28,6 +40,8 @@ describe('endOf', () => {
     ['no row, stream died', null, 'died', 'failed', 'stream_failed'],
     ['no row, deadline', null, 'deadline', 'not_started', 'deadline'],
     ['no row, fatal', null, 'fatal', 'not_started', 'fatal'],
+    ['no row, budget', null, 'budget', 'not_started', 'budget'],
+    ['no row, cancelled', null, 'cancelled', 'not_started', 'cancelled'],
     ['attempts that failed', released, 'drained', 'failed', 'service_error'],
     ['attempts that failed before the deadline', timedOut, 'deadline', 'failed', 'timeout'],
     ['attempts that failed, stream died', timedOut, 'died', 'failed', 'stream_failed'],
@@ -50,9 +64,12 @@ describe('endOf', () => {
 });
 
 describe('adviceFor', () => {
-  test.each([...Object.keys(FAILURES), 'empty_issue', 'deadline', 'fatal'])('has advice for %s', code => {
-    expect(adviceFor(code)).toMatch(/\.$/);
-  });
+  test.each([...Object.keys(FAILURES), 'empty_issue', 'deadline', 'fatal', 'budget', 'cancelled'])(
+    'has advice for %s',
+    code => {
+      expect(adviceFor(code)).toMatch(/\.$/);
+    },
+  );
 
   test('has none for an unknown code', () => {
     expect(adviceFor('gremlins')).toBe('');
@@ -61,9 +78,9 @@ describe('adviceFor', () => {
 
 describe('the report of a run', () => {
   const lines = [
-    resultLine({ id: 'A', latencyMs: 1_000, failedAttempts: 1, possiblyPaidTwice: true, shortened: true, calls: 2 }),
-    resultLine({ id: 'B', coalescedWith: 'A', calls: 0, latencyMs: null }),
-    resultLine({ id: 'C', cached: true, calls: 0, latencyMs: null, answer: { category: 'task', priority: 'low' } }),
+    resultLine({ id: 'A', callMs: 1_000, failedAttempts: 1, possiblyPaidTwice: true, shortened: true, calls: 2 }),
+    resultLine({ id: 'B', coalescedWith: 'A', ...WITHOUT_CALL }),
+    resultLine({ id: 'C', cached: true, ...WITHOUT_CALL, answer: { category: 'task', priority: 'low' } }),
     unsuccessful('failed', 'content_filter', 'D'),
     unsuccessful('skipped', 'empty_issue', 'E'),
     unsuccessful('not_started', 'deadline', 'F'),
@@ -71,7 +88,7 @@ describe('the report of a run', () => {
   ];
 
   test('counts outcomes, flags, calls, tokens and cost', () => {
-    expect(built(lines).summary).toEqual({
+    expect(built(lines).summary).toMatchObject({
       runId: 'run-1',
       attempt: 1,
       analysis: 'triage',
@@ -92,8 +109,10 @@ describe('the report of a run', () => {
       calls: 2,
       possiblyPaidTwice: 1,
       shortened: 1,
-      tokens: { promptTokens: 300, completionTokens: 30, cachedTokens: 0, totalTokens: 330 },
-      costUsd: 0.003,
+      tokens: { promptTokens: 100, completionTokens: 10, cachedTokens: 0, totalTokens: 110 },
+      costUsd: 0.001,
+      callMs: { mean: 1_000, p50: 1_000, p95: 1_000, p99: 1_000, max: 1_000 },
+      verdict: { bound: 'latency' },
     });
   });
 
@@ -103,7 +122,6 @@ describe('the report of a run', () => {
       ...summary,
       deployment: 'd1',
       concurrency: 7,
-      latencyMs: { mean: 1_000, p50: 1_000, p95: 1_000, p99: 1_000, max: 1_000 },
       table: { rows: 'category', columns: 'priority', counts: { bug: { high: 2 }, task: { low: 1 } } },
       errors: [
         { code: 'deadline', outcome: 'not_started', count: 2, exampleIds: ['F', 'G'], advice: adviceFor('deadline') },
@@ -120,16 +138,16 @@ describe('the report of a run', () => {
   });
 
   test('takes deferrals and batches from the streams', () => {
-    const layout = { units: 0, batchSize: 20, streams: 0 };
-    const { summary } = built([], reportInput({ loaded: { layout, ends: [], deferrals: 12, batches: 4 } }));
+    const progress = { ...NO_PROGRESS, deferrals: 12, batches: 4 };
+    const { summary } = built([], reportInput({ loaded: foldedRun({ progress }) }));
     expect(summary).toMatchObject({ deferrals: 12, batches: 4, error: null });
   });
 
   test('of a run whose issues could not be read is failed and empty, and says why', () => {
     const { summary, report } = built([], reportInput({ failure: 'row 3 has no title', loaded: null }));
-    const figures = { total: 0, batches: 0, deferrals: 0, costUsd: 0 };
+    const figures = { total: 0, batches: 0, deferrals: 0, costUsd: 0, streams: 0, callMs: null, verdict: null };
     expect(summary).toMatchObject({ status: 'failed', error: 'row 3 has no title', ...figures });
-    expect(report).toMatchObject({ error: 'row 3 has no title', latencyMs: null, table: { counts: {} }, errors: [] });
+    expect(report).toMatchObject({ error: 'row 3 has no title', table: { counts: {} }, errors: [] });
   });
 
   test('costs nobody knows what, once one issue does', () => {
@@ -175,19 +193,13 @@ const anyLine: fc.Arbitrary<ResultLine> = fc
     cached: fc.boolean(),
     category: fc.constantFrom('bug', 'task'),
     priority: fc.constantFrom('high', 'low'),
-    latencyMs: fc.option(fc.nat(100_000)),
+    callMs: fc.option(fc.nat(100_000)),
   })
   .map(({ category, priority, ...line }) => {
     const succeeded = line.outcome === 'succeeded';
     const answer = succeeded ? { category, priority } : null;
     return resultLine({ ...line, code: succeeded ? null : line.code, answer });
   });
-
-/** The smallest value that at least `percent` of all values do not exceed. */
-function percentile(values: readonly number[], percent: number): number | undefined {
-  const enough = (value: number) => values.filter(other => other <= value).length * 100 >= percent * values.length;
-  return values.toSorted((a, b) => a - b).find(enough);
-}
 
 describe('the report of any run', () => {
   test('has outcomes, table and errors that add up', () => {
@@ -202,21 +214,6 @@ describe('the report of any run', () => {
         expect(sum(inTable)).toBe(succeeded);
         expect(sum(report.errors.map(({ count }) => count))).toBe(failed + skipped + notStarted);
         expect(RunSummarySchema.parse(summary)).toEqual(summary);
-      }),
-    );
-  });
-
-  test('has percentiles by nearest rank', () => {
-    fc.assert(
-      fc.property(fc.array(fc.nat(1_000), { minLength: 1, maxLength: 250 }), latencies => {
-        const { latencyMs } = built(latencies.map(ms => resultLine({ latencyMs: ms }))).report;
-        expect(latencyMs).toEqual({
-          mean: Math.round(latencies.reduce((a, b) => a + b) / latencies.length),
-          p50: percentile(latencies, 50),
-          p95: percentile(latencies, 95),
-          p99: percentile(latencies, 99),
-          max: Math.max(...latencies),
-        });
       }),
     );
   });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError, parseInput } from '../../src/core/problems.ts';
-import { planOf, RunPlanSchema, type RunRequest, RunRequestSchema } from '../../src/core/run-request.ts';
-import { settings } from '../helpers/factories.ts';
+import { CHOSEN, planOf, RunPlanSchema, type RunRequest, RunRequestSchema } from '../../src/core/run-request.ts';
+import { CEILING_VARIABLE, type Settings } from '../../src/core/settings.ts';
+import { plan, settings } from '../helpers/factories.ts';
 
 const ISSUES = { issues: [{ title: 'Save fails' }] };
 
@@ -21,7 +22,8 @@ function violationsOf(body: unknown) {
 
 describe('RunRequestSchema', () => {
   test('needs a source only', () => {
-    expect(request()).toEqual({ source: ISSUES, analysis: 'triage', concurrencyScope: 'process' });
+    expect(request()).toEqual({ source: ISSUES, analysis: 'triage', concurrencyScope: 'process', useCache: true });
+    expect(request({ source: { uploadId: 'u' } }).source).toEqual({ uploadId: 'u' });
   });
 
   test.each([
@@ -35,6 +37,13 @@ describe('RunRequestSchema', () => {
     ['batchDelayMs', -1, 'an integer from 0 to 3600000'],
     ['requestTimeoutSeconds', 601, 'an integer from 1 to 600'],
     ['deadlineSeconds', 2_592_001, 'an integer from 1 to 2592000'],
+    ['maxCostUsd', 0, 'a number from 0.001 to 1000000'],
+    ['maxCostUsd', '5', 'a number from 0.001 to 1000000'],
+    ['maxTokens', 0, 'an integer from 1 to 1000000000000'],
+    ['useCache', 'no', 'true or false'],
+    ['tokensPerMinute', 0, 'an integer from 1 to 999999999'],
+    ['requestsPerMinute', 1.5, 'an integer from 1 to 9999999'],
+    ['bufferPercent', 91, 'an integer from 0 to 90'],
     ['deployment', 'a b', 'the name of a deployment'],
     ['deployment', 5, 'the name of a deployment'],
     ['batchsize', 5, 'no such field'],
@@ -45,6 +54,13 @@ describe('RunRequestSchema', () => {
   });
 
   test.each([
+    [{}, 'source', '{}', 'either {"issues": [...]} with 1 to 100,000 issues, or {"uploadId": "..."}'],
+    [
+      { issues: [{ title: 'A' }], uploadId: 'u' },
+      'source',
+      '{"issues":[{"title":"A"}],"uploadId":"u"}',
+      'either {"issues": [...]} with 1 to 100,000 issues, or {"uploadId": "..."}',
+    ],
     [undefined, 'source', 'missing', 'either {"issues": [...]} with 1 to 100,000 issues, or {"uploadId": "..."}'],
     [{ issues: [] }, 'source.issues', '[]', '1 to 100,000 issues'],
     [{ issues: 'x' }, 'source.issues', '"x"', 'a list of issues'],
@@ -70,19 +86,21 @@ describe('RunRequestSchema', () => {
   });
 });
 
+/** The plan of a run of so many issues. */
+function planFor(members: object = {}, changes: Partial<Settings> = {}, issues = 100) {
+  return planOf(request(members), settings(changes), issues).plan;
+}
+
+/** Where the values of a plan come from. */
+function originsOf(members: object = {}, changes: Partial<Settings> = {}, issues = 100) {
+  const { origins } = planOf(request(members), settings(changes), issues);
+  return Object.fromEntries(origins.map(({ name, value, from }) => [name, [value, from]]));
+}
+
 describe('planOf', () => {
-  test('takes what is not given from the settings', () => {
-    expect(planOf(request(), settings())).toEqual({
-      analysis: 'triage',
-      deployment: 'gpt-4o-mini',
-      concurrency: 10,
-      batchSize: 20,
-      streams: 3,
-      batchDelayMs: 1_000,
-      requestTimeoutMs: 120_000,
-      deadlineMs: null,
-      ledgerShards: 1,
-    });
+  test('takes what is not given from the settings, and what these leave out from the number of issues', () => {
+    expect(planFor()).toEqual(plan({ requestTimeoutMs: 120_000 }));
+    expect(planFor({}, {}, 20)).toEqual(plan({ concurrency: 5, batchSize: 10, requestTimeoutMs: 60_000 }));
   });
 
   test('lets the request win', () => {
@@ -94,25 +112,67 @@ describe('planOf', () => {
       batchDelayMs: 0,
       requestTimeoutSeconds: 8,
       deadlineSeconds: 9,
+      maxCostUsd: 1.5,
+      maxTokens: 1_000,
+      useCache: false,
+      tokensPerMinute: 2_000,
+      requestsPerMinute: 30,
+      bufferPercent: 0,
     };
-    expect(planOf(request(given), settings())).toEqual({
-      analysis: 'triage',
-      deployment: 'gpt-5',
-      concurrency: 4,
-      batchSize: 5,
-      streams: 6,
-      batchDelayMs: 0,
-      requestTimeoutMs: 8_000,
-      deadlineMs: 9_000,
-      ledgerShards: 1,
+    const set = { concurrency: 9, batchSize: 9, requestTimeoutSeconds: 9, tokensPerMinute: 9, bufferPercent: 9 };
+    expect(planFor(given, set)).toEqual(
+      plan({
+        deployment: 'gpt-5',
+        concurrency: 4,
+        batchSize: 5,
+        streams: 6,
+        batchDelayMs: 0,
+        requestTimeoutMs: 8_000,
+        deadlineMs: 9_000,
+        price: { inputUsd: 1.25, outputUsd: 10 },
+        maxCostUsd: 1.5,
+        maxTokens: 1_000,
+        useCache: false,
+        tokensPerMinute: 2_000,
+        requestsPerMinute: 30,
+        bufferPercent: 0,
+      }),
+    );
+  });
+
+  test('takes settings of the environment whatever the number of issues', () => {
+    const set = { concurrency: 2, batchSize: 100, requestTimeoutSeconds: 300 };
+    for (const issues of [1, 60]) {
+      expect(planFor({}, set, issues)).toMatchObject({ concurrency: 2, batchSize: 100, requestTimeoutMs: 300_000 });
+    }
+  });
+
+  test('tells where each value comes from', () => {
+    const set = { batchSize: 30, tokensPerMinute: 5_000, streams: 4 };
+    expect(originsOf({ streams: 2, bufferPercent: 5 }, set, 12)).toEqual({
+      concurrency: [5, 'a run of 11 to 25 issues'],
+      batchSize: [30, 'AI_BATCH_SIZE'],
+      streams: [2, 'the request'],
+      batchDelayMs: [1_000, 'default'],
+      requestTimeoutSeconds: [60, 'a run of 11 to 25 issues'],
+      tokensPerMinute: [5_000, 'AI_TOKENS_PER_MINUTE'],
+      requestsPerMinute: [null, 'default'],
+      bufferPercent: [5, 'the request'],
     });
+    expect(Object.keys(originsOf())).toEqual(CHOSEN);
   });
 
   test('for the scope "run", has as many streams as calls, one issue each, no pause', () => {
     const given = { concurrencyScope: 'run', concurrency: 8 };
-    const plan = planOf(request(given), settings({ batchSize: 50, streams: 2 }));
-    expect(plan).toMatchObject({ concurrency: 8, batchSize: 1, streams: 8, batchDelayMs: 0 });
-    expect(planOf(request({ ...given, batchDelayMs: 70 }), settings()).batchDelayMs).toBe(70);
+    const set = { batchSize: 50, streams: 2 };
+    expect(planFor(given, set)).toMatchObject({ concurrency: 8, batchSize: 1, streams: 8, batchDelayMs: 0 });
+    expect(planFor({ ...given, batchDelayMs: 70 }).batchDelayMs).toBe(70);
+    expect(originsOf({ ...given, batchDelayMs: 70 }, set)).toMatchObject({
+      batchSize: [1, 'concurrencyScope "run"'],
+      streams: [8, 'concurrencyScope "run"'],
+      batchDelayMs: [70, 'the request'],
+    });
+    expect(originsOf(given)).toMatchObject({ batchDelayMs: [0, 'concurrencyScope "run"'] });
   });
 
   test.each([
@@ -120,7 +180,7 @@ describe('planOf', () => {
     ['batchSize', 1],
     ['streams', 2],
   ])('for the scope "run", refuses a %s of %i, which it would not use', (field, value) => {
-    expect(() => planOf(request({ concurrencyScope: 'run', [field]: value }), settings())).toThrow(
+    expect(() => planFor({ concurrencyScope: 'run', [field]: value })).toThrow(
       new InvalidInputError([
         {
           field,
@@ -129,47 +189,53 @@ describe('planOf', () => {
         },
       ]),
     );
-    expect(planOf(request({ concurrencyScope: 'process', [field]: value }), settings())).toMatchObject({
-      [field]: value,
-    });
+    expect(planFor({ concurrencyScope: 'process', [field]: value })).toMatchObject({ [field]: value });
   });
 
   test('freezes the number of tables that the settings have at its start', () => {
-    expect(planOf(request(), settings({ tableShards: 4 })).ledgerShards).toBe(4);
+    expect(planFor({}, { tableShards: 4 }).ledgerShards).toBe(4);
+  });
+
+  test('freezes how long answers are used again; without any time, none are', () => {
+    expect(planFor({}, { cacheTtlSeconds: 60 })).toMatchObject({ useCache: true, cacheTtlMs: 60_000 });
+    expect(planFor({}, { cacheTtlSeconds: 0 })).toMatchObject({ useCache: false, cacheTtlMs: 0 });
   });
 
   test('takes a concurrency up to the ceiling of the host', () => {
-    expect(planOf(request({ concurrency: 10 }), settings()).concurrency).toBe(10);
-    expect(() => planOf(request({ concurrency: 11 }), settings())).toThrow(
+    expect(planFor({ concurrency: 10 }).concurrency).toBe(10);
+    expect(() => planFor({ concurrency: 11 })).toThrow(
       "concurrency is 11; allowed: an integer from 1 to 10, the host's ceiling " +
         '(AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions)',
     );
   });
 
-  test('lowers a concurrency of the settings to the ceiling', () => {
-    expect(planOf(request(), settings({ concurrency: 50, ceiling: 20 })).concurrency).toBe(20);
-    expect(planOf(request(), settings({ concurrency: 5, ceiling: 20 })).concurrency).toBe(5);
-  });
-
-  test('needs exactly one source', () => {
-    const allowed = 'allowed: either {"issues": [...]} with 1 to 100,000 issues, or {"uploadId": "..."}';
-    expect(() => planOf(request({ source: {} }), settings())).toThrow(`source is {}; ${allowed}`);
-    const both = { ...ISSUES, uploadId: 'u' };
-    expect(() => planOf(request({ source: both }), settings())).toThrow(
-      `source is {"issues":[{"title":"Save fails"}],"uploadId":"u"}; ${allowed}`,
-    );
-    expect(planOf(request({ source: { uploadId: 'u' } }), settings()).analysis).toBe('triage');
+  test('lowers a concurrency of the settings, or of the number of issues, to the ceiling', () => {
+    expect(planFor({}, { concurrency: 50, ceiling: 20 }).concurrency).toBe(20);
+    expect(planFor({}, { concurrency: 5, ceiling: 20 }).concurrency).toBe(5);
+    expect(planFor({}, { ceiling: 2 }).concurrency).toBe(2);
+    expect(originsOf({}, { concurrency: 50, ceiling: 20 })).toMatchObject({
+      concurrency: [20, `MAX_CONCURRENT_AI_CALLS, cut to ${CEILING_VARIABLE}`],
+    });
+    expect(originsOf({}, { ceiling: 2 })).toMatchObject({
+      concurrency: [2, `a run of 51 issues or more, cut to ${CEILING_VARIABLE}`],
+    });
   });
 
   test('needs a deployment', () => {
-    expect(() => planOf(request(), settings({ deployment: null }))).toThrow(
+    expect(() => planFor({}, { deployment: null })).toThrow(
       'deployment is missing; allowed: the name of a deployment, here or in AZURE_OPENAI_DEPLOYMENT',
     );
-    expect(planOf(request({ deployment: 'd' }), settings({ deployment: null })).deployment).toBe('d');
+    expect(planFor({ deployment: 'd' }, { deployment: null }).deployment).toBe('d');
+  });
+
+  test('takes a cap in dollars only where the price is known', () => {
+    expect(() => planFor({ maxCostUsd: 1, deployment: 'mine' })).toThrow(
+      'maxCostUsd is 1; allowed: no value here: the price of mine is not known; use maxTokens',
+    );
+    expect(planFor({ maxTokens: 1, deployment: 'mine' })).toMatchObject({ maxTokens: 1, price: null });
   });
 
   test('gives a plan that passes its own schema', () => {
-    const plan = planOf(request(), settings());
-    expect(RunPlanSchema.parse(plan)).toEqual(plan);
+    expect(RunPlanSchema.parse(planFor())).toEqual(planFor());
   });
 });

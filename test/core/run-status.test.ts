@@ -2,18 +2,32 @@ import { describe, expect, test } from 'vitest';
 import { NO_PROGRESS } from '../../src/core/progress.ts';
 import {
   type InstanceView,
+  isLive,
   isUnderWay,
+  type RunFacts,
+  rootOfAttempt,
   runStatusOf as runStatusAt,
   StreamStatusSchema,
 } from '../../src/core/run-status.ts';
 import { FRESH_STREAM } from '../../src/core/stream-state.ts';
 import { NOON_MS, summary } from '../helpers/factories.ts';
 
-const ROW = { runId: 'run-1', analysis: 'triage', deployment: 'gpt-4o-mini', createdAtMs: NOON_MS, summary: null };
-const ANALYZING = { phase: 'analyzing', total: 120, units: 100, streams: 2 };
+const ROW: RunFacts = {
+  runId: 'run-1',
+  analysis: 'triage',
+  deployment: 'gpt-4o-mini',
+  createdAtMs: NOON_MS,
+  control: null,
+  attempt: 1,
+  attempts: [{ attempt: 1, startedAtMs: NOON_MS, summary: null }],
+  summary: null,
+};
+const ANALYZING = { phase: 'analyzing', total: 120, units: 100, streams: 2, kept: NO_PROGRESS };
+const LOST =
+  'There is no orchestration of this run: its start was interrupted, or its history was purged before its end.';
 
 /** The status a minute after the start. */
-function runStatusOf(row: Parameters<typeof runStatusAt>[0], root: InstanceView, streams: readonly InstanceView[]) {
+function runStatusOf(row: RunFacts, root: InstanceView, streams: readonly InstanceView[]) {
   return runStatusAt(row, root, streams, NOON_MS + 60_000);
 }
 
@@ -35,6 +49,11 @@ describe('runStatusOf', () => {
       analysis: 'triage',
       deployment: 'gpt-4o-mini',
       createdAt: '2026-01-01T12:00:00.000Z',
+      control: null,
+      attempt: 1,
+      attempts: [{ attempt: 1, startedAt: '2026-01-01T12:00:00.000Z', summary: null }],
+      waitingFor: null,
+      caps: { maxCostUsd: null, maxTokens: null },
       progress: { ...NO_PROGRESS, total: null, done: 0 },
       summary: null,
       error: null,
@@ -45,25 +64,24 @@ describe('runStatusOf', () => {
     expect(runStatusAt(ROW, null, [], NOON_MS + 300_000).status).toBe('starting');
     const { status, phase, error } = runStatusAt(ROW, null, [], NOON_MS + 300_001);
     expect({ status, phase }).toEqual({ status: 'failed', phase: null });
-    expect(error).toBe(
-      'There is no orchestration of this run: its start was interrupted, or its history was purged before its end. ' +
-        'The same request with the same id or Idempotency-Key starts it again.',
-    );
+    expect(error).toBe(`${LOST} The same request with the same id or Idempotency-Key starts it again.`);
     expect(runStatusAt({ ...ROW, summary: summary() }, null, [], NOON_MS + 300_001).status).toBe('completed');
     const unexplained = { ...ROW, summary: summary({ status: 'failed' }) };
     expect(runStatusAt(unexplained, null, [], NOON_MS + 300_001)).toMatchObject({ status: 'failed', error: null });
     expect(runStatusAt(ROW, root('Running'), [], NOON_MS + 300_001).status).toBe('running');
   });
 
-  test('while it runs: adds up the streams', () => {
-    const status = runStatusOf(ROW, root('Running'), [stream(20, 0.5), null, stream(30, 0.25)]);
+  test('while it runs: adds up what was kept and the streams', () => {
+    const kept = { ...NO_PROGRESS, succeeded: 3, cached: 2 };
+    const status = runStatusOf(ROW, root('Running', { ...ANALYZING, kept }), [stream(17, 0.5), null, stream(30, 0.25)]);
     expect(status).toMatchObject({ status: 'running', phase: 'analyzing', summary: null, error: null });
     expect(status.progress).toEqual({
       ...NO_PROGRESS,
       succeeded: 50,
+      cached: 2,
       failed: 2,
       batches: 4,
-      calls: 52,
+      calls: 49,
       costUsd: 0.75,
       total: 120,
       done: 52,
@@ -145,12 +163,93 @@ describe('runStatusOf', () => {
   });
 });
 
-test('under way are the starting, the running and the suspended', () => {
-  const all = ['starting', 'running', 'suspended', 'completed', 'failed', 'terminated'] as const;
-  expect(all.filter(isUnderWay)).toEqual(['starting', 'running', 'suspended']);
+describe('a run that was told to wait or to stop', () => {
+  const reporting = { ...ANALYZING, phase: 'reporting' };
+  test.each<[RunFacts['control'], InstanceView, string]>([
+    ['paused', null, 'paused'],
+    ['paused', root('Pending', null), 'paused'],
+    ['paused', root('Running'), 'paused'],
+    ['paused', root('Running', reporting), 'running'],
+    ['paused', root('Suspended'), 'suspended'],
+    ['cancelled', null, 'cancelling'],
+    ['cancelled', root('Running'), 'cancelling'],
+    ['cancelled', root('Running', reporting), 'cancelling'],
+    ['cancelled', root('Suspended'), 'suspended'],
+  ])('%s, with %o, is %s', (control, instance, expected) => {
+    const { status, control: shown } = runStatusOf({ ...ROW, control }, instance, []);
+    expect([status, shown]).toEqual([expected, control]);
+    expect(isUnderWay(status)).toBe(true);
+  });
+
+  test.each(['paused', 'cancelled'] as const)('%s too late has ended as it has', control => {
+    const row = { ...ROW, control };
+    for (const instance of [root('Terminated'), root('Failed'), root('Completed', ANALYZING, summary())]) {
+      const { status, control: shown } = runStatusOf(row, instance, []);
+      expect(shown).toBeNull();
+      expect(status).toBe(instance?.runtimeStatus.toLowerCase());
+    }
+    const reported = { ...row, summary: summary() };
+    expect(runStatusOf(reported, root('Running'), [])).toMatchObject({ status: 'completed', control: null });
+    expect(runStatusAt(row, null, [], NOON_MS + 300_001)).toMatchObject({ status: 'failed', control: null });
+  });
+});
+
+test('a run tells its caps, and counts from its start where its attempts are not known', () => {
+  const caps = { maxCostUsd: 5, maxTokens: 1_000 };
+  expect(runStatusOf({ ...ROW, caps }, null, []).caps).toEqual(caps);
+  expect(runStatusAt({ ...ROW, attempts: [] }, null, [], NOON_MS + 300_001).status).toBe('failed');
+});
+
+describe('a run that was retried', () => {
+  const first = { attempt: 1, startedAtMs: NOON_MS, summary: summary() };
+  const retried: RunFacts = {
+    ...ROW,
+    attempt: 2,
+    attempts: [first, { attempt: 2, startedAtMs: NOON_MS + 3_600_000, summary: null }],
+  };
+
+  test('shows all attempts, and the summary of the current one alone as its own', () => {
+    const running = runStatusOf(retried, root('Running'), []);
+    expect(running).toMatchObject({ status: 'running', attempt: 2, summary: null });
+    expect(running.attempts).toEqual([
+      { attempt: 1, startedAt: '2026-01-01T12:00:00.000Z', summary: summary() },
+      { attempt: 2, startedAt: '2026-01-01T13:00:00.000Z', summary: null },
+    ]);
+    const second = summary({ attempt: 2, succeeded: 2, failed: 0 });
+    const ended = runStatusOf(retried, root('Completed', ANALYZING, second), []);
+    expect(ended).toMatchObject({ status: 'completed', summary: second, progress: { succeeded: 2 } });
+    expect(ended.attempts.map(each => each.summary)).toEqual([summary(), second]);
+  });
+
+  test('is lost five minutes after the retry, and says what to do', () => {
+    expect(runStatusAt(retried, null, [], NOON_MS + 3_900_000).status).toBe('starting');
+    const { status, error } = runStatusAt(retried, null, [], NOON_MS + 3_900_001);
+    expect([status, error]).toEqual(['failed', `${LOST} A retry starts it again.`]);
+  });
+
+  test('does not take the root of another attempt for its own', () => {
+    const of = (input: unknown): InstanceView => ({ runtimeStatus: 'Terminated', input });
+    expect(rootOfAttempt(of({ attempt: 1 }), 2)).toBeNull();
+    expect(rootOfAttempt(of({ attempt: 2 }), 2)).toEqual(of({ attempt: 2 }));
+    expect(rootOfAttempt(null, 2)).toBeNull();
+    for (const unknown of [undefined, null, 'text']) expect(rootOfAttempt(of(unknown), 2)).toEqual(of(unknown));
+  });
+});
+
+test('under way are all but the completed, the failed and the terminated', () => {
+  const live = ['starting', 'running', 'paused', 'cancelling', 'suspended'] as const;
+  expect([...live, 'completed', 'failed', 'terminated'].filter(status => isUnderWay(status as never))).toEqual(live);
+});
+
+test('live is an orchestration that is there and can still do something', () => {
+  const runtimes = ['Pending', 'Running', 'ContinuedAsNew', 'Suspended', 'SomethingNew'];
+  const over = ['Completed', 'Failed', 'Canceled', 'Terminated'];
+  expect([...runtimes, ...over].filter(runtimeStatus => isLive({ runtimeStatus }))).toEqual(runtimes);
+  expect(isLive(null)).toBe(false);
 });
 
 test('a stream shows progress, when it resumes, and why it stopped, but not its carried work', () => {
-  expect(StreamStatusSchema.parse(FRESH_STREAM)).toEqual({ progress: NO_PROGRESS, resumeAtMs: 0, stopped: null });
+  const shown = { progress: NO_PROGRESS, resumeAtMs: 0, stopped: null };
+  expect(StreamStatusSchema.parse(FRESH_STREAM)).toEqual({ ...shown, waitingFor: null });
   expect(StreamStatusSchema.safeParse({ progress: NO_PROGRESS, resumeAtMs: 0 }).success).toBe(false);
 });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/core/problems.ts';
+import { CHOSEN } from '../../src/core/run-request.ts';
 import {
   BOUNDS,
   CEILING_VARIABLE,
@@ -43,6 +44,14 @@ describe('parseSettings', () => {
       AI_BATCH_STREAMS: '4',
       AI_BATCH_DELAY_MS: '0',
       AZURE_OPENAI_REQUEST_TIMEOUT: '6',
+      AI_TOKENS_PER_MINUTE: '10',
+      AI_REQUESTS_PER_MINUTE: '11',
+      RATE_LIMIT_BUFFER: '12',
+      AI_TOKEN_SLICE_SECONDS: '13',
+      CACHE_TTL_SECONDS: '14',
+      CACHE_MEMORY_TTL_SECONDS: '15',
+      CACHE_MAX_SIZE: '16KB',
+      FUNCTIONS_WORKER_PROCESS_COUNT: '5',
       AZURE_OPENAI_MAX_CONNECTIONS: '7',
       AZURE_OPENAI_MAX_CONNECTIONS_PER_HOST: '8',
       STORAGE_TABLE_SHARDS: '9',
@@ -60,6 +69,14 @@ describe('parseSettings', () => {
       streams: 4,
       batchDelayMs: 0,
       requestTimeoutSeconds: 6,
+      tokensPerMinute: 10,
+      requestsPerMinute: 11,
+      bufferPercent: 12,
+      tokenSliceSeconds: 13,
+      cacheTtlSeconds: 14,
+      cacheMemoryTtlSeconds: 15,
+      cacheMaxSize: 16_000,
+      workerProcesses: 5,
       maxConnections: 7,
       maxConnectionsPerHost: 8,
       tableShards: 9,
@@ -98,6 +115,13 @@ describe('parseSettings', () => {
     ['AZURE_OPENAI_MAX_CONNECTIONS', 1, 1_000],
     ['AZURE_OPENAI_MAX_CONNECTIONS_PER_HOST', 1, 1_000],
     ['STORAGE_TABLE_SHARDS', 1, 64],
+    ['AI_TOKENS_PER_MINUTE', 1, 999_999_999],
+    ['AI_REQUESTS_PER_MINUTE', 1, 9_999_999],
+    ['RATE_LIMIT_BUFFER', 0, 90],
+    ['AI_TOKEN_SLICE_SECONDS', 1, 60],
+    ['CACHE_TTL_SECONDS', 0, 315_360_000],
+    ['CACHE_MEMORY_TTL_SECONDS', 0, 86_400],
+    ['FUNCTIONS_WORKER_PROCESS_COUNT', 1, 10],
   ])('%s lies from %i to %i; an error names setting, value and range', (variable, min, max) => {
     expect(violationsOf({ [variable]: String(min) })).toEqual([]);
     expect(violationsOf({ [variable]: String(max) })).toEqual([]);
@@ -105,6 +129,20 @@ describe('parseSettings', () => {
       const allowed = `an integer from ${min} to ${max}`;
       expect(violationsOf({ [variable]: value })).toEqual([{ field: variable, value: `"${value}"`, allowed }]);
     }
+  });
+
+  test.each([
+    ['1KB', 1_000],
+    ['100MB', 100_000_000],
+    ['4GB', 4_000_000_000],
+    ['4000MB', 4_000_000_000],
+  ])('CACHE_MAX_SIZE of %s is %i bytes', (size, bytes) => {
+    expect(parseSettings({ ...LEAST, CACHE_MAX_SIZE: size }).cacheMaxSize).toBe(bytes);
+  });
+
+  test.each(['0KB', '5GB', '100', '100 MB', '100mb', '1.5GB', 'MB'])('CACHE_MAX_SIZE cannot be "%s"', size => {
+    const allowed = 'a size from 1KB to 4GB, such as 100MB';
+    expect(violationsOf({ CACHE_MAX_SIZE: size })).toEqual([{ field: 'CACHE_MAX_SIZE', value: `"${size}"`, allowed }]);
   });
 
   test.each([
@@ -164,9 +202,10 @@ describe('parseSettings', () => {
           return;
         }
         const parsed = parseSettings({ ...LEAST, ...env });
-        for (const name of ['concurrency', 'batchSize', 'streams', 'batchDelayMs', 'requestTimeoutSeconds'] as const) {
-          expect(parsed[name]).toBeGreaterThanOrEqual(BOUNDS[name].min);
-          expect(parsed[name]).toBeLessThanOrEqual(BOUNDS[name].max);
+        for (const name of CHOSEN) {
+          const value = parsed[name] ?? BOUNDS[name].min;
+          expect(value).toBeGreaterThanOrEqual(BOUNDS[name].min);
+          expect(value).toBeLessThanOrEqual(BOUNDS[name].max);
         }
       }),
     );
@@ -185,11 +224,17 @@ describe('settingsWarnings', () => {
     ]);
   });
 
-  test('warns of a ceiling above the number', () => {
-    expect(settingsWarnings(settings({ ceiling: 12, maxConnectionsPerHost: 12 }))).toEqual([
-      `the host may run 12 activities at one time (${CEILING_VARIABLE}), but MAX_CONCURRENT_AI_CALLS is 10: ` +
+  test.each([
+    [{ concurrency: 10 }, 'is 10'],
+    [{}, 'is not set and gives at most 10'],
+    [{ concurrency: 5, workerProcesses: 2 }, 'is 5 in each of 2 processes'],
+  ])('warns of a ceiling above the number, with %o', (changes, number) => {
+    const wide = { ceiling: 12, maxConnectionsPerHost: 12 };
+    expect(settingsWarnings(settings({ ...wide, ...changes }))).toEqual([
+      `the host may run 12 activities at one time (${CEILING_VARIABLE}), but MAX_CONCURRENT_AI_CALLS ${number}: ` +
         'activities beyond it wait for a permit',
     ]);
+    expect(settingsWarnings(settings({ ...wide, ...changes, workerProcesses: 3 }))).toEqual([]);
   });
 
   const fewConnections = (connections: number) =>

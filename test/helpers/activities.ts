@@ -1,6 +1,7 @@
 import { InvocationContext } from '@azure/functions';
 import type { ActivityHandler } from 'durable-functions';
 import type { Waiting } from '../../src/activities/ask-model.ts';
+import type { ServiceLimits } from '../../src/core/capacity/messages.ts';
 import { ModelCallError } from '../../src/core/failures.ts';
 import type { Completion, CompletionRequest, ModelClient } from '../../src/services/azure-openai.ts';
 import { NOON_MS } from './factories.ts';
@@ -27,6 +28,7 @@ export function completion(changes: Partial<Completion> = {}): Completion {
     usage: { promptTokens: 100, completionTokens: 10, cachedTokens: 0 },
     model: 'gpt-4o-mini',
     requestId: 'req-1',
+    limits: null,
     ...changes,
   };
 }
@@ -35,8 +37,8 @@ export function completion(changes: Partial<Completion> = {}): Completion {
 export const CALL_USD = 0.000021;
 
 /** A throttle that asks to wait. */
-export function throttled(retryAfterMs: number | null): ModelCallError {
-  return new ModelCallError('rate_limited', { status: 429, retryAfterMs });
+export function throttled(retryAfterMs: number | null, limits: ServiceLimits | null = null): ModelCallError {
+  return new ModelCallError('rate_limited', { status: 429, retryAfterMs, limits });
 }
 
 /** A model that answers, or throws, one entry after the other; the last one for ever. */
@@ -54,7 +56,7 @@ export function scriptedModel(...script: readonly [Completion | Error, ...(Compl
 /** Time that passes only by sleeping, from noon on; chance is a constant, 0 unless given. */
 export function manualWaiting(
   random = 0,
-): Waiting & { nowMs(): number; passMs(durationMs: number): void; readonly sleeps: readonly number[] } {
+): Waiting & { passMs(durationMs: number): void; readonly sleeps: readonly number[] } {
   const sleeps: number[] = [];
   let nowMs = NOON_MS;
   return {

@@ -1,7 +1,11 @@
-import type { AnalyzeOutput, ReportInput, RunSummary } from '../../src/core/contracts.ts';
+import type { CapacityView, ServiceLimits } from '../../src/core/capacity/messages.ts';
+import type { AnalyzeOutput, ReportInput, RunSummary, Seen } from '../../src/core/contracts.ts';
 import type { Issue } from '../../src/core/issues.ts';
-import type { LedgerFacts, SettledRow, Settlement } from '../../src/core/ledger.ts';
+import { type LedgerFacts, NO_FACTS, type SettledRow, type Settlement } from '../../src/core/ledger.ts';
+import type { PlanReply } from '../../src/core/plan-reply.ts';
+import { NO_PROGRESS } from '../../src/core/progress.ts';
 import type { ResultLine } from '../../src/core/report.ts';
+import { RunFiguresSchema } from '../../src/core/run-figures.ts';
 import type { RunPlan } from '../../src/core/run-request.ts';
 import type { Settings } from '../../src/core/settings.ts';
 import { NO_USAGE } from '../../src/core/usage.ts';
@@ -12,12 +16,23 @@ export function plan(changes: Partial<RunPlan> = {}): RunPlan {
     analysis: 'triage',
     deployment: 'gpt-4o-mini',
     concurrency: 10,
+    concurrencyScope: 'process',
     batchSize: 20,
     streams: 3,
     batchDelayMs: 1_000,
     requestTimeoutMs: 60_000,
     deadlineMs: null,
     ledgerShards: 1,
+    maxCompletionTokens: 1_200,
+    price: { inputUsd: 0.15, outputUsd: 0.6 },
+    maxTokens: null,
+    maxCostUsd: null,
+    useCache: true,
+    cacheTtlMs: 2_592_000_000,
+    tokensPerMinute: null,
+    requestsPerMinute: null,
+    bufferPercent: null,
+    tokenSliceMs: 60_000,
     ...changes,
   };
 }
@@ -28,18 +43,66 @@ export function settings(changes: Partial<Settings> = {}): Settings {
     endpoint: 'https://example.openai.azure.com',
     deployment: 'gpt-4o-mini',
     apiKey: null,
-    concurrency: 10,
+    concurrency: null,
     ceiling: 10,
-    batchSize: 20,
+    batchSize: null,
     streams: 3,
     batchDelayMs: 1_000,
-    requestTimeoutSeconds: 120,
+    requestTimeoutSeconds: null,
+    tokensPerMinute: null,
+    requestsPerMinute: null,
+    bufferPercent: null,
+    tokenSliceSeconds: 60,
+    cacheTtlSeconds: 2_592_000,
+    cacheMemoryTtlSeconds: 300,
+    cacheMaxSize: 100_000_000,
     maxConnections: 20,
     maxConnectionsPerHost: 10,
+    workerProcesses: 1,
     tableShards: 1,
     storage: 'UseDevelopmentStorage=true',
     storageAccount: null,
     identityClientId: null,
+    ...changes,
+  };
+}
+
+/** What a run of three issues would take: three calls by a simulator, whose limits are known. */
+export function planned(changes: Partial<PlanReply> = {}): PlanReply {
+  return {
+    analysis: 'triage',
+    deployment: 'gpt-4o-mini',
+    service: { endpoint: 'http://127.0.0.1:9', deployment: 'gpt-4o-mini', simulator: true },
+    issues: 3,
+    distinct: 3,
+    empty: 0,
+    answered: 0,
+    cached: 0,
+    calls: 3,
+    expected: {
+      promptTokens: 2_345,
+      completionTokens: 540,
+      admissionTokens: 5_000,
+      costUsd: 0.0123,
+      durationMs: 9_000,
+      boundBy: 'latency',
+      basis: 'observed',
+      answers: 'typical',
+      countedShare: 1,
+    },
+    settings: [
+      { name: 'concurrency', value: 3, from: 'a run of 1 to 10 issues' },
+      { name: 'batchSize', value: 5, from: 'a run of 1 to 10 issues' },
+      { name: 'streams', value: 3, from: 'default' },
+      { name: 'batchDelayMs', value: 1_000, from: 'default' },
+      { name: 'requestTimeoutSeconds', value: 60, from: 'a run of 1 to 10 issues' },
+    ],
+    limits: [
+      { name: 'tokensPerMinute', value: 100_000, from: 'the deployment' },
+      { name: 'requestsPerMinute', value: null, from: 'not known yet' },
+      { name: 'bufferPercent', value: 20, from: 'default, shrinking as estimates prove right' },
+    ],
+    warnings: [],
     ...changes,
   };
 }
@@ -51,35 +114,67 @@ export function issue(changes: Partial<Issue> = {}): Issue {
 
 type Settled = Extract<AnalyzeOutput, { kind: 'settled' }>;
 
+/** What a deployment of 100,000 tokens and 600 requests a minute says of its limits, 20 s before its window ends. */
+export function serviceLimits(changes: Partial<ServiceLimits> = {}): ServiceLimits {
+  return {
+    atMs: NOON_MS,
+    tokensPerMinute: 100_000,
+    remainingTokens: 90_000,
+    tokensResetMs: 20_000,
+    requestsPerMinute: 600,
+    remainingRequests: 590,
+    requestsResetMs: 20_000,
+    ...changes,
+  };
+}
+
+/** What a delivery of `analyzeIssue` saw of the service and of storage: one call, nothing of limits, three requests. */
+export function seen(changes: Partial<Seen> = {}): Seen {
+  const storage = { operations: 3, ms: 9 };
+  return { calls: 1, admittedTokens: 1_300, throttled: 0, retryAfterMs: null, limits: null, storage, ...changes };
+}
+
 /** What `analyzeIssue` answers for a success of one call: 100 prompt tokens, 10 completion tokens, $0.001. */
 export function settled(changes: Partial<Settled> = {}): Settled {
   return {
     kind: 'settled',
     outcome: 'succeeded',
     code: null,
+    cached: false,
     copies: 0,
-    calls: 1,
     failedAttempts: 0,
     usage: { promptTokens: 100, completionTokens: 10, cachedTokens: 0 },
     costUsd: 0.001,
+    callMs: 1_500,
+    seen: seen(),
     ...changes,
   };
 }
 
 /** What `analyzeIssue` answers for a failure. */
 export function failedWith(code: string): Settled {
-  return settled({ outcome: 'failed', code, usage: NO_USAGE, costUsd: 0 });
+  return settled({ outcome: 'failed', code, usage: NO_USAGE, costUsd: 0, callMs: null });
 }
 
 /** What `analyzeIssue` answers when the service says "not now". */
-export function deferred(notBeforeMs: number, code = 'rate_limited'): AnalyzeOutput {
-  return { kind: 'deferred', code, notBeforeMs };
+export function deferred(notBeforeMs: number, code = 'rate_limited', saw: Partial<Seen> = {}): AnalyzeOutput {
+  return { kind: 'deferred', code, notBeforeMs, seen: seen({ admittedTokens: 0, throttled: 1, ...saw }) };
 }
 
 /** What the ledger keeps of an issue whose one call succeeded. */
 export function ledgerFacts(changes: Partial<LedgerFacts> = {}): LedgerFacts {
   const usage = { promptTokens: 100, completionTokens: 10, cachedTokens: 0 };
-  return { failedAttempts: 0, possiblyPaidTwice: false, calls: 1, usage, costUsd: 0.001, ...changes };
+  return {
+    attempt: 1,
+    failedAttempts: 0,
+    possiblyPaidTwice: false,
+    calls: 1,
+    admittedTokens: 1_300,
+    spentMs: { queue: 0, model: 1_500, throttle: 0, retry: 0 },
+    usage,
+    costUsd: 0.001,
+    ...changes,
+  };
 }
 
 /** A settled ledger row: a success, unless changed. */
@@ -90,7 +185,9 @@ export function settledRow(changes: Partial<Settlement & LedgerFacts> = {}): Set
     outcome: 'succeeded',
     code: null,
     answer: { category: 'bug', priority: 'high' },
-    latencyMs: 1_500,
+    cached: false,
+    callMs: 1_500,
+    answeredAtMs: NOON_MS + 1_500,
     requestId: 'req-1',
     ...changes,
   };
@@ -107,12 +204,9 @@ export function resultLine(changes: Partial<ResultLine> = {}): ResultLine {
     coalescedWith: null,
     cached: false,
     answer: { category: 'bug', priority: 'high' },
-    latencyMs: 1_500,
-    calls: 1,
-    failedAttempts: 0,
-    usage: { promptTokens: 100, completionTokens: 10, cachedTokens: 0 },
-    costUsd: 0.001,
-    possiblyPaidTwice: false,
+    callMs: 1_500,
+    answeredAtMs: NOON_MS + 1_500,
+    ...ledgerFacts(),
     shortened: false,
     ...changes,
   };
@@ -120,7 +214,8 @@ export function resultLine(changes: Partial<ResultLine> = {}): ResultLine {
 
 /** A result line without a success. */
 export function unsuccessful(outcome: 'failed' | 'skipped' | 'not_started', code: string, id = 'APP-1'): ResultLine {
-  return resultLine({ id, outcome, code, answer: null, latencyMs: null, calls: 0, usage: NO_USAGE, costUsd: 0 });
+  const nothing = { answer: null, callMs: null, answeredAtMs: null };
+  return resultLine({ id, outcome, code, ...nothing, ...NO_FACTS });
 }
 
 /** Noon of 1 January 2026, in milliseconds since 1970: when test runs start. */
@@ -135,12 +230,34 @@ export function reportInput(changes: Partial<ReportInput> = {}): ReportInput {
     startedAtMs: NOON_MS,
     endedAtMs: NOON_MS + 90_000,
     failure: null,
-    loaded: {
-      layout: { units: 1, batchSize: 20, streams: 1 },
-      ends: [{ kind: 'drained', code: null }],
-      deferrals: 0,
-      batches: 1,
-    },
+    loaded: foldedRun(),
+    ...changes,
+  };
+}
+
+type FoldedRun = NonNullable<ReportInput['loaded']>;
+
+/** What `buildReport` is told of a run of one issue that one stream did in one batch. */
+export function foldedRun(changes: Partial<FoldedRun> = {}): FoldedRun {
+  return {
+    loaded: { total: 1, units: 1, kept: NO_PROGRESS, promptTokensEach: 400 },
+    ends: [{ kind: 'drained', code: null }],
+    progress: { ...NO_PROGRESS, batches: 1 },
+    capacity: null,
+    ...changes,
+  };
+}
+
+/** What is known of a deployment that admits 100,000 tokens and 600 requests a minute, of which a tenth is kept free. */
+export function capacityView(changes: Partial<CapacityView> = {}): CapacityView {
+  return {
+    tokensPerMinute: 100_000,
+    requestsPerMinute: 600,
+    bufferPercent: 10,
+    maxCompletionTokens: {},
+    meanCompletionTokens: {},
+    callMs: null,
+    closedUntilMs: null,
     ...changes,
   };
 }
@@ -170,6 +287,7 @@ export function summary(changes: Partial<RunSummary> = {}): RunSummary {
     shortened: 0,
     tokens: { promptTokens: 100, completionTokens: 10, cachedTokens: 0, totalTokens: 110 },
     costUsd: 0.001,
+    ...RunFiguresSchema.parse({}),
     ...changes,
   };
 }

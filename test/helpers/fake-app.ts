@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { PlanReply } from '../../cli/replies.ts';
+import type { PlanReply } from '../../src/core/plan-reply.ts';
+import { NO_PROGRESS } from '../../src/core/progress.ts';
 import { createReportBuilder, type Report, type ResultLine } from '../../src/core/report.ts';
 import { isUnderWay, type RunStatus, runStatusOf } from '../../src/core/run-status.ts';
-import { NOON_MS, reportInput, resultLine } from './factories.ts';
+import { NOON_MS, planned, reportInput, resultLine } from './factories.ts';
 
 /** A request that has come in. */
 export interface SeenRequest {
@@ -63,14 +64,15 @@ export function statusOf(
   done: number,
   end?: FakeAppOptions['end'],
 ): RunStatus {
-  const row = { runId, analysis: 'triage', deployment: 'gpt-4o-mini', createdAtMs: NOON_MS };
-  const { report } = { report: reportOf(lines, runId) };
-  if (end === 'completed') return runStatusOf({ ...row, summary: report }, null, [], NOON_MS);
+  const facts = { runId, analysis: 'triage', deployment: 'gpt-4o-mini', createdAtMs: NOON_MS, control: null };
+  const row = { ...facts, attempt: 1, attempts: [{ attempt: 1, startedAtMs: NOON_MS, summary: null }] };
+  if (end === 'completed') return runStatusOf({ ...row, summary: reportOf(lines, runId) }, null, [], NOON_MS);
   const runtimeStatus = end === undefined ? 'Running' : end === 'failed' ? 'Failed' : 'Terminated';
   const { succeeded, failed, skipped, cached, coalesced, calls, tokens, costUsd } = reportOf(lines.slice(0, done));
   const { totalTokens: _, ...usage } = tokens;
-  const progress = { succeeded, failed, skipped, cached, coalesced, calls, usage, costUsd, deferrals: 0, batches: 1 };
-  const root = { phase: 'analyzing', total: lines.length, units: lines.length, streams: 1 };
+  const counts = { succeeded, failed, skipped, cached, coalesced, calls, usage, costUsd };
+  const progress = { ...NO_PROGRESS, ...counts, batches: 1 };
+  const root = { phase: 'analyzing', total: lines.length, units: lines.length, streams: 1, kept: NO_PROGRESS };
   const output = end === 'failed' ? 'the issues could not be stored' : null;
   return runStatusOf(
     { ...row, summary: null },
@@ -80,20 +82,7 @@ export function statusOf(
   );
 }
 
-const DEFAULT_PLAN: PlanReply = {
-  analysis: 'triage',
-  deployment: 'gpt-4o-mini',
-  issues: 3,
-  distinct: 3,
-  calls: 3,
-  estimatedPromptTokens: 2_345,
-  estimatedCompletionTokens: 540,
-  estimatedCostUsd: 0.0123,
-  concurrency: 10,
-  batchSize: 20,
-  streams: 3,
-  service: { endpoint: 'http://127.0.0.1:9', deployment: 'gpt-4o-mini', simulator: true },
-};
+const DEFAULT_PLAN = planned();
 
 /** Starts a fake app on 127.0.0.1; `await using` closes it. */
 export async function startFakeApp(options: FakeAppOptions = {}): Promise<FakeApp> {

@@ -1,4 +1,6 @@
+import { type AnswerFamily, type CachedAnswer, familyText } from '../../src/core/answer-cache.ts';
 import type { LedgerRow } from '../../src/core/ledger.ts';
+import type { AnswerCache, Fingerprints } from '../../src/services/answer-cache.ts';
 import type { BlobStore } from '../../src/services/blobs.ts';
 import type { LedgerStore } from '../../src/services/ledger-store.ts';
 
@@ -55,5 +57,65 @@ export function createMemoryLedger(): LedgerStore & { row(runId: string, index: 
       return entry.etag;
     },
     openReader: runId => async index => row(runId, index),
+    openWriter: runId => ({
+      async add(index, written) {
+        entries.set(key(runId, index), { row: JSON.stringify(written), etag: String(++writes) });
+      },
+      async close() {},
+    }),
+  };
+}
+
+/** A cache in a map; the same contract test holds for it and for Table storage. */
+export function createMemoryCache(): AnswerCache {
+  const entries = new Map<string, { readonly family: AnswerFamily; readonly cached: CachedAnswer }>();
+  const key = (family: AnswerFamily, fingerprint: string) => `${familyText(family)} ${fingerprint}`;
+  const oldest = (all: readonly CachedAnswer[]) =>
+    all.length === 0 ? null : new Date(Math.min(...all.map(({ storedAtMs }) => storedAtMs))).toISOString();
+  const amountOf = (all: readonly CachedAnswer[]) => ({
+    entries: all.length,
+    bytes: all.reduce((sum, { answer }) => sum + Buffer.byteLength(JSON.stringify(answer)), 0),
+    oldestAt: oldest(all),
+  });
+
+  async function* find(family: AnswerFamily, wanted: Fingerprints, storedFromMs: number) {
+    for (const fingerprint of wanted.keys()) {
+      const entry = entries.get(key(family, fingerprint));
+      if (entry && entry.cached.storedAtMs >= storedFromMs) yield structuredClone(entry.cached);
+    }
+  }
+
+  return {
+    find,
+    count: async (family, wanted, storedFromMs) => (await Array.fromAsync(find(family, wanted, storedFromMs))).length,
+    openWriter: family => ({
+      async add(cached) {
+        const isSmall = JSON.stringify(cached.answer).length <= 450_000;
+        if (isSmall) entries.set(key(family, cached.fingerprint), { family, cached: structuredClone(cached) });
+      },
+      async close() {},
+    }),
+    async stats() {
+      const nameOf = ({ family: { analysis, version, deployment } }: { readonly family: AnswerFamily }) =>
+        JSON.stringify([analysis, version, deployment]);
+      const families = [...Map.groupBy(entries.values(), nameOf)].sort(([a], [b]) => (a < b ? -1 : 1));
+      return {
+        ...amountOf([...entries.values()].map(({ cached }) => cached)),
+        families: families.map(([name, all]) => {
+          const [analysis, version, deployment] = JSON.parse(name);
+          return { analysis, version, deployment, ...amountOf(all.map(({ cached }) => cached)) };
+        }),
+      };
+    },
+    async clear({ analysis, deployment, storedBeforeMs }) {
+      const gone = [...entries].filter(
+        ([, { family, cached }]) =>
+          (analysis === null || family.analysis === analysis) &&
+          (deployment === null || family.deployment === deployment) &&
+          (storedBeforeMs === null || cached.storedAtMs < storedBeforeMs),
+      );
+      for (const [name] of gone) entries.delete(name);
+      return gone.length;
+    },
   };
 }

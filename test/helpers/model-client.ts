@@ -15,13 +15,14 @@ export function request(changes: Partial<CompletionRequest> = {}): CompletionReq
   return { deployment: 'gpt-4o-mini', analysis: triage, messages, ...limits, ...changes };
 }
 
-/** A client of that endpoint, by key unless changed. */
+/** A client of that endpoint, by key unless changed, in a process that goes on. */
 export function client(
   endpoint: string,
   changes: Partial<Settings> = {},
   credential: () => TokenCredential = noCredential,
+  ending: AbortSignal = new AbortController().signal,
 ) {
-  return createAzureOpenAi(settings({ endpoint, apiKey: 'key-1', ...changes }), credential);
+  return createAzureOpenAi(settings({ endpoint, apiKey: 'key-1', ...changes }), credential, ending);
 }
 
 /** A completion as the service words it: `message` and `more` replace members. */

@@ -11,6 +11,8 @@ export function runRow(changes: Partial<RunRow> = {}): RunRow {
     requestHash: 'hash-1',
     createdAtMs: NOON_MS,
     linkSecret: 'secret',
+    control: null,
+    attempts: [{ attempt: 1, startedAtMs: NOON_MS, summary: changes.summary ?? null }],
     summary: null,
     ...changes,
   };

@@ -1,131 +1,170 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { activityNowMs, delay } from '../../local/testing/activity-time.ts';
-import { layoutOf } from '../../src/core/batch-plan.ts';
-import { type StreamInput, StreamOutputSchema } from '../../src/core/contracts.ts';
-import { StreamStatusSchema } from '../../src/core/run-status.ts';
-import { FRESH_STREAM } from '../../src/core/stream-state.ts';
+import { activityNowMs } from '../../local/testing/activity-time.ts';
+import { StreamOutputSchema } from '../../src/core/contracts.ts';
 import { deferred, failedWith, NOON_MS, plan, settled } from '../helpers/factories.ts';
-import { activities, analyzedUnits, type Finished, runOrchestration, togetherOnly } from '../helpers/replay.ts';
+import { activities, runOrchestration, togetherOnly } from '../helpers/replay.ts';
+import { numbers, streamInput, timetable } from '../helpers/streams.ts';
 
-const HOUR_MS = 3_600_000;
-
-/** Input of a lone stream over so many units. */
-function streamInput(units: number, changes: Partial<StreamInput> = {}): StreamInput {
-  const streamPlan = changes.plan ?? plan({ streams: 1, batchSize: 3 });
-  return {
-    runId: 'run-1',
-    stream: 0,
-    plan: streamPlan,
-    layout: layoutOf(units, streamPlan),
-    deadlineAtMs: NOON_MS + 24 * HOUR_MS,
-    state: FRESH_STREAM,
-    ...changes,
-  };
-}
-
-/** Each executed unit with the milliseconds since the start. */
-function timetable(run: Finished): [unit: number, atMs: number][] {
-  return run.calls.flatMap(({ name, input, atMs }): [number, number][] =>
-    name === 'analyzeIssue' ? [[input.unit, atMs - NOON_MS]] : [],
-  );
-}
-
-const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
-
-test('draws its batches one after the other, with the pause between', async () => {
-  const run = await runOrchestration('processStream', streamInput(7));
-  expect(timetable(run)).toEqual([
-    [0, 0],
-    [1, 0],
-    [2, 0],
-    [3, 1_000],
-    [4, 1_000],
-    [5, 1_000],
-    [6, 2_000],
-  ]);
-  expect(run).toMatchObject({
-    runtimeStatus: 'Completed',
-    output: { stopped: null, progress: { succeeded: 7, batches: 3, calls: 7 } },
-  });
-  expect(run.endedAtMs).toBe(NOON_MS + 2_000);
-});
-
-test('has all issues of a batch in flight at one time', async () => {
-  const run = await runOrchestration('processStream', streamInput(3), activities({ analyzeIssue: togetherOnly(3) }));
-  expect(run.output).toMatchObject({ progress: { succeeded: 3, batches: 1 } });
-});
-
-test('has no timer where there is no pause', async () => {
-  const run = await runOrchestration('processStream', streamInput(7, { plan: plan({ streams: 1, batchDelayMs: 0 }) }));
-  expect(run.instance('run-1').timers).toEqual([]);
-  expect(run.endedAtMs).toBe(NOON_MS);
-});
-
-test('what was put back goes first, and waits until the service wants it', async () => {
-  const once = new Set([1, 2]);
-  const analyzeIssue = activities({
-    analyzeIssue: ({ unit }) => (once.delete(unit) ? deferred(NOON_MS + (unit === 1 ? 9_000 : 7_000)) : settled()),
-  });
-  const run = await runOrchestration('processStream', streamInput(5), analyzeIssue);
-  expect(timetable(run)).toEqual([
-    [0, 0],
-    [1, 0],
-    [2, 0],
-    [1, 9_000],
-    [2, 9_000],
-    [3, 10_000],
-    [4, 10_000],
-  ]);
-  expect(run.output).toMatchObject({ stopped: null, progress: { succeeded: 5, deferrals: 2, batches: 3 } });
-});
-
-describe('the deadline', () => {
-  test('ends the drawing; the timer does not outlast it', async () => {
-    const late = streamInput(9, { deadlineAtMs: NOON_MS + 1_500 });
-    const run = await runOrchestration('processStream', late);
-    expect(timetable(run).map(([unit]) => unit)).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(run.output).toMatchObject({ stopped: { reason: 'deadline', code: null }, progress: { succeeded: 6 } });
-    expect(run.endedAtMs).toBe(NOON_MS + 1_500);
-  });
-
-  test('ends a wait for the service', async () => {
-    const always = activities({ analyzeIssue: () => deferred(NOON_MS + 48 * HOUR_MS) });
-    const run = await runOrchestration('processStream', streamInput(3, { deadlineAtMs: NOON_MS + HOUR_MS }), always);
-    expect(run.output).toMatchObject({ stopped: { reason: 'deadline' }, progress: { succeeded: 0, deferrals: 3 } });
-    expect(run.endedAtMs).toBe(NOON_MS + HOUR_MS);
-  });
-
-  test('lets what is in flight finish', async () => {
-    const slow = activities({
-      async analyzeIssue() {
-        await delay(1_000);
-        return settled();
-      },
+describe('a stream', () => {
+  test('draws its batches one after the other, with the pause between', async () => {
+    const run = await runOrchestration('processStream', streamInput(7));
+    expect(timetable(run)).toEqual([
+      [0, 0],
+      [1, 0],
+      [2, 0],
+      [3, 1_000],
+      [4, 1_000],
+      [5, 1_000],
+      [6, 2_000],
+    ]);
+    expect(run).toMatchObject({
+      runtimeStatus: 'Completed',
+      output: { stopped: null, progress: { succeeded: 7, batches: 3, calls: 7 }, used: { calls: 1, answered: 1 } },
     });
-    const run = await runOrchestration('processStream', streamInput(6, { deadlineAtMs: NOON_MS + 500 }), slow);
-    expect(run.output).toMatchObject({ stopped: { reason: 'deadline' }, progress: { succeeded: 3 } });
+    expect(run.endedAtMs).toBe(NOON_MS + 2_000);
   });
 
-  test('that has passed lets nothing start', async () => {
-    const run = await runOrchestration('processStream', streamInput(6, { deadlineAtMs: NOON_MS }));
-    expect(run.calls).toEqual([]);
-    expect(run.output).toMatchObject({ stopped: { reason: 'deadline' } });
+  test('has all issues of a batch in flight at one time', async () => {
+    const run = await runOrchestration('processStream', streamInput(3), activities({ analyzeIssue: togetherOnly(3) }));
+    expect(run.output).toMatchObject({ progress: { succeeded: 3, batches: 1 } });
   });
 
-  test('that passes after the last batch is of no concern', async () => {
-    const slow = activities({
-      async analyzeIssue() {
-        await delay(1_000);
-        return settled();
-      },
-    });
-    const run = await runOrchestration('processStream', streamInput(3, { deadlineAtMs: NOON_MS + 500 }), slow);
-    expect(run.output).toMatchObject({ stopped: null, progress: { succeeded: 3 } });
+  test('has no timer where there is no pause', async () => {
+    const own = plan({ streams: 1, batchDelayMs: 0 });
+    const run = await runOrchestration('processStream', streamInput(7, { plan: own }));
+    expect(run.instance('run-1').waitsMs).toEqual([]);
+    expect(run.endedAtMs).toBe(NOON_MS);
+  });
+
+  test('begins with as many calls as may be in flight, until an answer has come', async () => {
+    const own = plan({ streams: 2, concurrency: 10, batchSize: 20 });
+    const run = await runOrchestration('processStream', streamInput(50, { plan: own }));
+    expect(timetable(run).map(([, atMs]) => atMs)).toEqual([
+      ...numbers(5).map(() => 0),
+      ...numbers(20).map(() => 1_000),
+      ...numbers(20).map(() => 2_000),
+      ...numbers(5).map(() => 3_000),
+    ]);
+  });
+
+  test('gives each call its own instant and room where the deployment is limited, and waits for the first by a timer', async () => {
+    const own = plan({ streams: 1, batchSize: 3, tokensPerMinute: 96_000, bufferPercent: 0 });
+    const asReserved = settled();
+    const exact = { ...asReserved, seen: { ...asReserved.seen, admittedTokens: 1_600 } };
+    const run = await runOrchestration(
+      'processStream',
+      streamInput(6, { plan: own }),
+      activities({ analyzeIssue: () => exact }),
+    );
+    const inputs = run.calls.flatMap(({ name, input }) => (name === 'analyzeIssue' ? [input] : []));
+    expect(inputs.map(({ startAtMs }) => startAtMs - NOON_MS)).toEqual([0, 1_000, 2_000, 3_000, 4_000, 5_000]);
+    expect(new Set(inputs.map(({ maxCompletionTokens }) => maxCompletionTokens))).toEqual(new Set([1_200]));
+    expect(timetable(run)[3]).toEqual([3, 3_000]);
+    expect(run.instance('run-1').waitsMs).toEqual([1_000, 2_000]);
+    expect(run.output).toMatchObject({ progress: { waitedMs: { tokens: 2_000 } } });
+  });
+
+  test('tells nothing twice: the entity knows each call once', async () => {
+    const run = await runOrchestration('processStream', streamInput(9));
+    // The last batch goes with the output, to be told when the run leaves.
+    expect(run.capacity?.calls.count).toBe(6);
+    expect(run.output).toMatchObject({ used: { callCount: 3 } });
   });
 });
 
-test('three failures in a row that are the same for every issue stop it', async () => {
+describe('what was put back', () => {
+  test('goes first when it is due; meanwhile others go on', async () => {
+    const once = new Map([
+      [1, 2_500],
+      [2, 45_000],
+    ]);
+    const run = await runOrchestration(
+      'processStream',
+      streamInput(10),
+      activities({
+        analyzeIssue({ unit }) {
+          const inMs = once.get(unit);
+          once.delete(unit);
+          return inMs === undefined ? settled() : deferred(NOON_MS + inMs, 'claimed_elsewhere', { throttled: 0 });
+        },
+      }),
+    );
+    expect(timetable(run).slice(3)).toEqual([
+      ...[3, 4, 5].map(unit => [unit, 1_000]),
+      ...[6, 7, 8].map(unit => [unit, 2_000]),
+      [1, 3_000],
+      [9, 4_000],
+      [2, 45_000],
+    ]);
+    expect(run.instance('run-1').waitsMs.slice(-3)).toEqual([1_000, 30_000, 10_000]);
+    expect(run.output).toMatchObject({ stopped: null, progress: { succeeded: 10, deferrals: 2, batches: 6 } });
+  });
+
+  test('waits out five minutes of a service that asks for two: one call tries, at the time that was asked for', async () => {
+    const run = await runOrchestration(
+      'processStream',
+      streamInput(9),
+      activities({
+        analyzeIssue() {
+          const atMs = activityNowMs();
+          return atMs < NOON_MS + 300_000
+            ? deferred(atMs + 120_000, 'rate_limited', { retryAfterMs: 120_000 })
+            : settled();
+        },
+      }),
+    );
+    expect(timetable(run)).toEqual([
+      [0, 0],
+      [1, 0],
+      [2, 0],
+      [0, 120_000],
+      [1, 240_000],
+      [2, 360_000],
+      [0, 361_000],
+      [1, 361_000],
+      ...[3, 4, 5].map(unit => [unit, 362_000]),
+      ...[6, 7, 8].map(unit => [unit, 363_000]),
+    ]);
+    expect(Math.max(...run.instance('run-1').waitsMs)).toBe(30_000);
+    const { progress } = StreamOutputSchema.parse(run.output);
+    expect(progress).toMatchObject({ succeeded: 9, deferrals: 5, throttled: 5, longestRetryAfterMs: 120_000 });
+    // Three waits of two minutes, less the pause before each.
+    expect(progress.waitedMs.service).toBe(3 * 119_000);
+  });
+
+  test('because an open breaker turned it away makes the stream wait, not draw more and more', async () => {
+    const run = await runOrchestration(
+      'processStream',
+      streamInput(30),
+      activities({
+        analyzeIssue() {
+          const isOpen = activityNowMs() < NOON_MS + 10_000;
+          return isOpen ? deferred(NOON_MS + 10_000, 'breaker_open', { calls: 0, throttled: 0 }) : settled();
+        },
+      }),
+    );
+    expect(timetable(run).slice(0, 6)).toEqual([
+      ...[0, 1, 2].map(unit => [unit, 0]),
+      ...[0, 1, 2].map(unit => [unit, 10_000]),
+    ]);
+    expect(run.output).toMatchObject({ progress: { succeeded: 30, deferrals: 3 } });
+  });
+});
+
+describe('a budget', () => {
+  test('stops it before a call would exceed it', async () => {
+    // Each call may take 400 + 1,200 tokens and is billed 110.
+    const own = plan({ streams: 1, batchSize: 3, maxTokens: 5_000 });
+    const run = await runOrchestration('processStream', streamInput(100, { plan: own }));
+    const { stopped, progress } = StreamOutputSchema.parse(run.output);
+    expect(stopped).toEqual({ reason: 'budget', code: null });
+    expect(progress.succeeded).toBe(31);
+    expect(run.capacity?.runs['run-1:1']?.spentTokens).toBe(31 * 110);
+  });
+});
+
+test('three failures in a row that are the same for every issue stop it, and the entity is told', async () => {
   const wrongKey = activities({
     analyzeIssue: ({ unit }) => (unit >= 2 ? failedWith('unauthorized') : settled()),
   });
@@ -134,7 +173,9 @@ test('three failures in a row that are the same for every issue stop it', async 
   expect(run.output).toMatchObject({
     stopped: { reason: 'fatal', code: 'unauthorized' },
     progress: { succeeded: 2, failed: 4 },
+    used: null,
   });
+  expect(run.capacity?.runs['run-1:1']?.control).toBe('fatal');
 });
 
 test('an activity that throws to the end fails its issue alone', async () => {
@@ -158,70 +199,6 @@ test('an activity that throws to the end fails its issue alone', async () => {
   expect(run).toMatchObject({
     runtimeStatus: 'Completed',
     output: { stopped: null, progress: { succeeded: 3, failed: 1 } },
-  });
-});
-
-describe('the custom status', () => {
-  test('is set before the first yield of each generation, and follows each batch', async () => {
-    const wide = plan({ streams: 1, batchSize: 100 });
-    const run = await runOrchestration('processStream', streamInput(450, { plan: wide }));
-    const { customStatuses, generations } = run.instance('run-1');
-    expect(generations).toBe(3);
-    const done = customStatuses.map(status => StreamStatusSchema.parse(status).progress.succeeded);
-    expect(done[0]).toBe(0);
-    expect([...new Set(done)]).toEqual([0, 100, 200, 300, 400, 450]);
-  });
-});
-
-describe('continuing as new', () => {
-  test('keeps the history short over 5,000 units, each analysed once', async () => {
-    const run = await runOrchestration(
-      'processStream',
-      streamInput(5_000, { plan: plan({ streams: 1, batchSize: 20 }) }),
-    );
-    expect(analyzedUnits(run)).toEqual(numbers(5_000));
-    expect(run.output).toMatchObject({ stopped: null, progress: { succeeded: 5_000, batches: 250, calls: 5_000 } });
-    const { generations, longestHistory } = run.instance('run-1');
-    expect(generations).toBe(26);
-    expect(longestHistory).toBeLessThan(1_000);
-  });
-
-  test('carries what was put back, the instant to wait for, the failures in a row and the progress', async () => {
-    const wide = plan({ streams: 1, batchSize: 100 });
-    const once = new Set([197]);
-    const run = await runOrchestration(
-      'processStream',
-      streamInput(300, { plan: wide }),
-      activities({
-        analyzeIssue({ unit }) {
-          if (once.delete(unit)) return deferred(NOON_MS + HOUR_MS);
-          return unit >= 198 || unit === 197 ? failedWith('forbidden') : settled();
-        },
-      }),
-    );
-    expect(run.instance('run-1').generations).toBe(2);
-    // Units 198 and 199 fail at the end of the first generation, 197 is the third in a row in the second.
-    expect(timetable(run).at(-1)).toEqual([197, HOUR_MS]);
-    expect(timetable(run)).toHaveLength(201);
-    expect(StreamOutputSchema.parse(run.output)).toMatchObject({
-      stopped: { reason: 'fatal', code: 'forbidden' },
-      progress: { succeeded: 197, failed: 3, deferrals: 1, batches: 3, calls: 200 },
-    });
-  });
-
-  test('comes sooner where activities are retried', async () => {
-    let attempts = 0;
-    const flaky = activities({
-      analyzeIssue() {
-        attempts += 1;
-        return settled({ failedAttempts: 4 });
-      },
-    });
-    const wide = plan({ streams: 1, batchSize: 20 });
-    const run = await runOrchestration('processStream', streamInput(80, { plan: wide }), flaky);
-    // 20 tasks x (4 + 4 x 8) events = 720 a batch: a new generation after every second one.
-    expect(run.instance('run-1').generations).toBe(3);
-    expect(attempts).toBe(80);
   });
 });
 
@@ -254,11 +231,8 @@ test('over any answers, throws and deferrals, each unit settles exactly once', a
             return failedWith('refused');
           },
         });
-        const run = await runOrchestration(
-          'processStream',
-          streamInput(units, { plan: plan({ streams: 1, batchSize }) }),
-          scripted,
-        );
+        const own = streamInput(units, { plan: plan({ streams: 1, batchSize }) });
+        const run = await runOrchestration('processStream', own, scripted);
         const { progress, stopped } = StreamOutputSchema.parse(run.output);
         const gaveUp = units - settledUnits.length;
         expect(settledUnits).toHaveLength(new Set(settledUnits).size);

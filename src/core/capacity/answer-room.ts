@@ -20,23 +20,28 @@ export function withAnswers(sizes: AnswerSizes, completions: readonly number[]):
   return Object.fromEntries([...counts].map(([step, count]) => [step, isPlenty ? Math.ceil(count / 2) : count]));
 }
 
+/** What all but one answer in two hundred fit into, with a quarter more; null while fewer than 200 answers are known. */
+export function usualRoom(sizes: AnswerSizes): number | null {
+  const known = total(sizes);
+  if (known < ENOUGH) return null;
+  let [rest, largest] = [known * (1 - QUANTILE), 0];
+  for (const [step, count] of Object.entries(sizes).sort(([a], [b]) => Number(b) - Number(a))) {
+    if (rest < 0) break;
+    rest -= count;
+    largest = Number(step);
+  }
+  return STEP * Math.ceil(largest * MARGIN);
+}
+
 /**
- * The `max_completion_tokens` that all but one answer in two hundred fit into, with a quarter more.
+ * The `max_completion_tokens` of a call: the usual room, and never more than the analysis asks for.
  *
  * The service admits by what an answer may have, not by what it has: room that no answer uses is throughput lost.
  *
- * @param most - what the analysis asks for; also the answer while fewer than 200 answers are known
+ * @param most - what the analysis asks for
  */
 export function answerRoom(sizes: AnswerSizes, most: number): number {
-  const known = total(sizes);
-  if (known < ENOUGH) return most;
-  let rest = known * (1 - QUANTILE);
-  const descending = Object.entries(sizes).sort(([a], [b]) => Number(b) - Number(a));
-  const [step] = descending.find(([, count]) => {
-    rest -= count;
-    return rest < 0;
-  }) ?? ['0'];
-  return Math.min(most, STEP * Math.ceil(Number(step) * MARGIN));
+  return Math.min(most, usualRoom(sizes) ?? most);
 }
 
 /** Tokens of an answer in the mean, to half a step; null before the first. */

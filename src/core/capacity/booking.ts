@@ -80,24 +80,27 @@ export function book(state: CapacityState, runId: string, run: RunShare, terms: 
   const spacingMs = Math.max(tokenSpacingMs, paces.requests.spacingMs);
   const bound: Bound = spacingMs === 0 ? null : tokenSpacingMs >= paces.requests.spacingMs ? 'tokens' : 'requests';
   const { tag, lead } = standingOf(state, runId);
-  if (spacingMs > 0 && lead > (LONGEST_SPAN_MS / spacingMs) * tokensEach) {
+  const isLimited = spacingMs > 0;
+  if (isLimited && lead > (LONGEST_SPAN_MS / spacingMs) * tokensEach) {
     return { kind: 'later', atMs: nowMs + Math.min(TURN_MS, (lead / tokensEach) * spacingMs), bound };
   }
-  const most = Math.min(units, spacingMs === 0 ? units : 1 + Math.floor(LONGEST_SPAN_MS / spacingMs));
-  const gap = state.gaps.find(({ fromMs, toMs }) => toMs - Math.max(fromMs, nowMs) >= spacingMs);
+  const most = isLimited ? Math.min(units, 1 + Math.floor(LONGEST_SPAN_MS / spacingMs)) : units;
+  const gap = state.gaps.find(({ fromMs, toMs }) => isLimited && toMs - Math.max(fromMs, nowMs) >= spacingMs);
   const roomMs = (missingRoom(recentSizes(state), tokensEach) / tokensEach) * paces.tokens.spacingMs;
-  const startAtMs = gap
-    ? Math.max(gap.fromMs, nowMs)
-    : Math.max(earliest(tokens, paces.tokens, nowMs) + roomMs, earliest(requests, paces.requests, nowMs));
+  const meteredAtMs = Math.max(
+    earliest(tokens, paces.tokens, nowMs) + roomMs,
+    earliest(requests, paces.requests, nowMs),
+  );
+  const startAtMs = gap ? Math.max(gap.fromMs, nowMs) : isLimited ? meteredAtMs : nowMs;
   if (startAtMs > nowMs + HORIZON_MS) return { kind: 'later', atMs: startAtMs, bound };
-  const count = gap && spacingMs > 0 ? Math.min(most, Math.floor((gap.toMs - startAtMs) / spacingMs)) : most;
+  const count = gap ? Math.min(most, Math.floor((gap.toMs - startAtMs) / spacingMs)) : most;
   const lastAtMs = startAtMs + (count - 1) * spacingMs;
   const after = (meter: Meter, ownSpacingMs: number): Meter =>
     ownSpacingMs === 0 || gap ? meter : { ...meter, nextAtMs: lastAtMs + ownSpacingMs };
   return {
     kind: 'free',
     units: count,
-    startAtMs: Math.max(startAtMs, spacingMs === 0 ? nowMs : startAtMs),
+    startAtMs,
     spacingMs,
     tag: tag + count * tokensEach,
     bound: startAtMs > nowMs ? bound : null,

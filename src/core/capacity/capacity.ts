@@ -1,6 +1,7 @@
-import { type AnswerSizes, answerRoom, meanAnswer } from './answer-room.ts';
+import { type AnswerSizes, meanAnswer, usualRoom } from './answer-room.ts';
 import { book, HORIZON_MS, pacesOf, roomOf, type Slot } from './booking.ts';
 import { isContending } from './fair-share.ts';
+import { givenUp, grantKey, withoutExpired, withRuns } from './grants.ts';
 import { bufferOf, corrected, learn, requestFigures, tokenFigures } from './learning.ts';
 import type {
   BatchUse,
@@ -18,15 +19,10 @@ import type { CapacityState, OpenGrant, RunShare } from './state.ts';
 
 /** Beyond the request timeout, what an unreported grant is given. */
 const GRACE_MS = 30_000;
-/** How long a batch that was told to stop may still begin calls, since workers look at the run's control now and then. */
-const STOPPING_MS = 3_000;
 /** While a batch of the run's own is under way that may free some of its budget. */
 const BUDGET_RECHECK_MS = 2_000;
 /** A start so little ahead is no wait for the meters. */
 const NO_DELAY_MS = 250;
-const MINUTE_MS = 60_000;
-/** A run that was not seen for so long has ended without a word. */
-const FORGET_RUN_MS = 86_400_000;
 
 /** A state and what is answered to the message that led to it. */
 export interface Answered<T> {
@@ -46,7 +42,7 @@ export function reserve(before: CapacityState, message: Reserve): Answered<Grant
   const key = grantKey(runId, stream);
   const arrived = withRun(withTime(before, nowMs), message);
   const state = withoutExpired(settle(arrived, key, runId, terms, used));
-  const run = state.runs[runId] as RunShare;
+  const run = { ...(state.runs[runId] as RunShare), tokensEach: tokensOfCall(state, terms) };
   const decision = decide(state, message, run);
   return decision.kind === 'free'
     ? granted(message, run, decision)
@@ -62,7 +58,7 @@ export function control(before: CapacityState, { runId, control: wish, nowMs }: 
   const run = state.runs[runId];
   if (!run) return state;
   const told = withShare(state, runId, { ...run, control: wish });
-  return wish === 'go' ? told : withoutGrants(told, grant => grant.runId === runId);
+  return wish === 'go' ? told : givenUp(told, grant => grant.runId === runId);
 }
 
 /** Takes out a run that has ended, after the last batches of its streams. */
@@ -72,7 +68,10 @@ export function leave(before: CapacityState, { runId, nowMs, terms, uses }: Leav
     withRun(withTime(before, nowMs), { runId, terms }),
   );
   const { [runId]: _, ...runs } = settled.runs;
-  const state = { ...withoutGrants(settled, grant => grant.runId === runId), runs };
+  const state = withRuns(
+    givenUp(settled, grant => grant.runId === runId),
+    runs,
+  );
   return { state, answer: capacityView(state) };
 }
 
@@ -81,21 +80,19 @@ export function capacityView(state: CapacityState): CapacityView {
   const { count, seconds, squares } = state.calls;
   const mean = count > 0 ? seconds / count : 0;
   const deviation = Math.sqrt(Math.max(0, squares / Math.max(1, count) - mean * mean));
-  const byAnalysis = (figure: (sizes: AnswerSizes) => number) =>
-    Object.fromEntries(Object.entries(state.answers).map(([name, sizes]) => [name, figure(sizes)]));
+  const byAnalysis = (figureOf: (sizes: AnswerSizes) => number | null) => {
+    const figures = Object.entries(state.answers).map(([name, sizes]) => [name, figureOf(sizes)] as const);
+    return Object.fromEntries(figures.flatMap(([name, figure]) => (figure === null ? [] : [[name, figure]])));
+  };
   return {
     tokensPerMinute: state.tokens.perMinute,
     requestsPerMinute: state.requests.perMinute,
     bufferPercent: 100 * bufferOf(state, null),
-    maxCompletionTokens: byAnalysis(sizes => answerRoom(sizes, Number.MAX_SAFE_INTEGER)),
-    meanCompletionTokens: byAnalysis(sizes => meanAnswer(sizes) ?? 0),
+    maxCompletionTokens: byAnalysis(usualRoom),
+    meanCompletionTokens: byAnalysis(meanAnswer),
     callMs: mean > 0 ? { count: Math.round(count), mean: mean * 1_000, cv: deviation / mean } : null,
     closedUntilMs: state.gate.closedUntilMs > state.nowMs ? state.gate.closedUntilMs : null,
   };
-}
-
-function grantKey(runId: string, stream: number): string {
-  return `${runId}/${stream}`;
 }
 
 function withTime(state: CapacityState, nowMs: number): CapacityState {
@@ -116,7 +113,7 @@ function withRun(state: CapacityState, { runId, terms }: Pick<Reserve, 'runId' |
     control: 'go',
     tag: 0,
     isDelayed: false,
-    tokensEach: terms.promptTokensEach + roomOf(state, terms),
+    tokensEach: tokensOfCall(state, terms),
     spentTokens,
     spentUsd,
   };
@@ -144,7 +141,8 @@ function settle(
     control: use.fatal !== null && run.control === 'go' ? 'fatal' : run.control,
   };
   const gate = afterBatch(state.gate, key, use, state.nowMs);
-  const learned = withShare({ ...learn(state, use, terms.analysis, grant), gate }, runId, spent);
+  const reserved = grant?.isGivenUp ? null : grant;
+  const learned = withShare({ ...learn(state, use, terms.analysis, reserved), gate }, runId, spent);
   if (!use.limits) return learned;
   const { tokens, requests } = pacesOf(learned, terms, run.tokensEach);
   const rateOf = (spacingMs: number, size: number) => (spacingMs === 0 ? 0 : size / spacingMs);
@@ -152,31 +150,6 @@ function settle(
     ...learned,
     tokens: corrected(learned.tokens, tokenFigures(use.limits), rateOf(tokens.spacingMs, run.tokensEach)),
     requests: corrected(learned.requests, requestFigures(use.limits), rateOf(requests.spacingMs, 1)),
-  };
-}
-
-/** Grants that nobody reported, and runs that ended without a word, are given up. */
-function withoutExpired(state: CapacityState): CapacityState {
-  const runs = Object.entries(state.runs).filter(([, run]) => state.nowMs - run.seenAtMs < FORGET_RUN_MS);
-  const gaps = state.gaps.filter(({ fromMs, toMs }) => toMs > state.nowMs && toMs > fromMs);
-  const sizes = state.sizes.filter(({ atMs }) => atMs > state.nowMs - MINUTE_MS);
-  const kept = { ...state, gaps, sizes, runs: Object.fromEntries(runs) };
-  return withoutGrants(kept, ({ expiresAtMs }) => expiresAtMs <= state.nowMs);
-}
-
-/** The state without some grants: what of their time lies ahead can be booked again, and a probe among them has failed to come. */
-function withoutGrants(state: CapacityState, isGivenUp: (grant: OpenGrant) => boolean): CapacityState {
-  const entries = Object.entries(state.grants);
-  const givenUp = entries.filter(([, grant]) => isGivenUp(grant));
-  const gaps = givenUp
-    .map(([, { startAtMs, endAtMs }]) => ({ fromMs: Math.max(startAtMs, state.nowMs + STOPPING_MS), toMs: endAtMs }))
-    .filter(({ fromMs, toMs }) => toMs > fromMs);
-  const { probe } = state.gate;
-  return {
-    ...state,
-    grants: Object.fromEntries(entries.filter(([, grant]) => !isGivenUp(grant))),
-    gaps: [...state.gaps, ...gaps],
-    gate: { ...state.gate, probe: givenUp.some(([key]) => key === probe) ? null : probe },
   };
 }
 
@@ -228,6 +201,11 @@ function affordableUnits(state: CapacityState, terms: RunTerms, runId: string, r
   return Math.floor(Math.min(byTokens, byCost));
 }
 
+/** What a call may take at most, as the service admits it. */
+function tokensOfCall(state: CapacityState, terms: RunTerms): number {
+  return terms.promptTokensEach + roomOf(state, terms);
+}
+
 function costUsdOf(state: CapacityState, terms: RunTerms): number {
   if (terms.price === null) return 0;
   return (terms.promptTokensEach * terms.price.inputUsd + roomOf(state, terms) * terms.price.outputUsd) / 1e6;
@@ -249,6 +227,7 @@ function granted(message: Reserve, run: RunShare, decision: Extract<Decision, { 
     startAtMs,
     endAtMs,
     expiresAtMs: Math.max(endAtMs, state.nowMs) + terms.requestTimeoutMs + GRACE_MS,
+    isGivenUp: false,
   };
   const key = grantKey(runId, stream);
   const share: RunShare = {
@@ -269,7 +248,7 @@ function granted(message: Reserve, run: RunShare, decision: Extract<Decision, { 
 }
 
 function answerTo(state: CapacityState, { runId, terms }: Reserve, run: RunShare): Grant {
-  const isOwing = Object.values(state.grants).some(grant => grant.runId === runId);
+  const isOwing = Object.values(state.grants).some(grant => grant.runId === runId && grant.expiresAtMs > state.nowMs);
   const isBroke = run.control === 'go' && !isOwing && affordableUnits(state, terms, runId, run) < 1;
   const control: Control = isBroke ? 'budget' : run.control;
   return {

@@ -24,7 +24,8 @@ export function bufferOf({ error }: CapacityState, bufferPercent: number | null)
 /**
  * What a batch taught: the service's figures, how wrong the reservation was, how long calls take and answers are.
  *
- * @param reserved - units and tokens each of the batch's grant; null where it was given up
+ * @param reserved - units and tokens each of the batch's grant; null where it was given up: what of its time was used stays
+ *   booked, so that there is nothing to make up for
  */
 export function learn(
   state: CapacityState,
@@ -41,10 +42,9 @@ export function learn(
     ...state,
     isProbed: state.isProbed || use.answered > 0,
     error: Math.min(FIRST_ERROR, error + NEWEST * (deviation - error) + (use.throttled > 0 ? REFUSAL_ERROR : 0)),
-    carriedTokens: Math.max(
-      carriedTokens + use.admittedTokens - expected,
-      -LARGEST_CREDIT_CALLS * (reserved?.tokensEach ?? Number.POSITIVE_INFINITY),
-    ),
+    carriedTokens: reserved
+      ? Math.max(carriedTokens + use.admittedTokens - expected, -LARGEST_CREDIT_CALLS * reserved.tokensEach)
+      : carriedTokens,
     calls: {
       count: calls.count * known + use.callCount,
       seconds: calls.seconds * known + use.callSeconds,

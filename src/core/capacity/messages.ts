@@ -134,7 +134,7 @@ export const CapacityViewSchema = z.object({
   requestsPerMinute: z.number().nullable(),
   /** Share of the limits that stays unused now, in percent. */
   bufferPercent: z.number(),
-  /** `max_completion_tokens` now, by analysis; where nothing is known, the analysis' own. */
+  /** `max_completion_tokens` now, by analysis, if it is less than the analysis' own; without those of which too little is known. */
   maxCompletionTokens: z.record(z.string(), z.int()),
   /** Completion tokens in the mean, by analysis. */
   meanCompletionTokens: z.record(z.string(), z.number()),

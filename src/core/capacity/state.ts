@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ControlSchema } from './messages.ts';
 import { OPEN_GATE } from './service-gate.ts';
 
-/** A grant whose batch has not been reported. */
+/** A grant whose batch has not been reported; until it is, what it may cost is kept free in the run's budget. */
 export const OpenGrantSchema = z.object({
   runId: z.string(),
   units: z.int(),
@@ -13,6 +13,8 @@ export const OpenGrantSchema = z.object({
   endAtMs: z.number(),
   /** Unreported by then, it is given up. */
   expiresAtMs: z.number(),
+  /** Nothing is awaited of it any more: its time went back, and it is no probe. */
+  isGivenUp: z.boolean(),
 });
 export type OpenGrant = z.infer<typeof OpenGrantSchema>;
 

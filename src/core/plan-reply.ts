@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { FORECAST_BOUNDS } from './forecast/forecast.ts';
+import { CHOSEN } from './run-request.ts';
+
+/** Of a plan's values, those that are limits of the deployment. */
+export const LIMITS = ['tokensPerMinute', 'requestsPerMinute', 'bufferPercent'] as const;
+
+const FromSchema = z.object({ value: z.number().nullable(), from: z.string() });
+
+/** Answer of `POST /api/runs?plan=true`: what a run would take, before a cent is spent. */
+export const PlanReplySchema = z.object({
+  analysis: z.string(),
+  deployment: z.string(),
+  service: z.object({ endpoint: z.string(), deployment: z.string(), simulator: z.boolean() }),
+  /** Rows of the source. */
+  issues: z.int(),
+  /** Without those equal to another: `empty`, `answered`, `cached` and `calls` add up to it. */
+  distinct: z.int(),
+  /** With nothing to read. */
+  empty: z.int(),
+  /** Settled by an earlier attempt of the same run. */
+  answered: z.int(),
+  /** Answered by an earlier run. */
+  cached: z.int(),
+  /** To be made, one for each issue that is left. */
+  calls: z.int(),
+  expected: z.object({
+    /** Of all calls, as billed. */
+    promptTokens: z.int(),
+    completionTokens: z.int(),
+    /** As the service counts them on arrival: four characters a token, and the room for the answer. */
+    admissionTokens: z.int(),
+    /** US dollars; null where the price is not known. */
+    costUsd: z.number().nullable(),
+    /** From the start to the report, which comes sooner where a cap stops the run. */
+    durationMs: z.int(),
+    boundBy: z.enum(FORECAST_BOUNDS),
+    /** Whose call times: those of the deployment's own answers, or usual ones. */
+    basis: z.enum(['observed', 'assumed']),
+    /** How long answers are: by the deployment's own, or as is typical of the analysis. */
+    answers: z.enum(['observed', 'typical']),
+    /** Share of the issues' text whose tokens were counted, 0 to 1; the rest in proportion. */
+    countedShare: z.number(),
+  }),
+  settings: z.array(FromSchema.extend({ name: z.enum(CHOSEN) })),
+  limits: z.array(FromSchema.extend({ name: z.enum(LIMITS) })),
+  warnings: z.array(z.string()),
+});
+export type PlanReply = z.infer<typeof PlanReplySchema>;

@@ -1,0 +1,83 @@
+import { deadlineMsFor } from './batch-plan.ts';
+import { countOf, countText, durationText, percentText, usdText } from './format.ts';
+import type { PlanReply } from './plan-reply.ts';
+import type { RunPlan } from './run-request.ts';
+import { costUsd } from './usage.ts';
+
+/** What a plan says of a run, as its warnings need it. */
+interface Planned extends Pick<PlanReply, 'calls' | 'expected' | 'limits'> {
+  readonly plan: RunPlan;
+  /** Runs that use up the deployment's limits now. */
+  readonly others: number;
+  /** How long the service is still left alone, because it failed or asked for it. */
+  readonly closedForMs: number;
+}
+
+/** Tokens of calls, as billed. */
+type Billed = Pick<PlanReply['expected'], 'promptTokens' | 'completionTokens'>;
+
+/** Calls that a run's caps pay for, of which `calls` take so many tokens; infinite without a cap. */
+export function affordableCalls(plan: RunPlan, calls: number, { promptTokens, completionTokens }: Billed): number {
+  const usd = costUsd({ promptTokens, completionTokens, cachedTokens: 0 }, plan.deployment) ?? 0;
+  const byCost = plan.maxCostUsd === null ? Number.POSITIVE_INFINITY : (calls * plan.maxCostUsd) / usd;
+  const byTokens =
+    plan.maxTokens === null ? Number.POSITIVE_INFINITY : (calls * plan.maxTokens) / (promptTokens + completionTokens);
+  return calls === 0 ? Number.POSITIVE_INFINITY : Math.floor(Math.min(byCost, byTokens));
+}
+
+/** What whoever starts the run should know before. */
+export function planWarnings(planned: Planned): string[] {
+  return [cap, deadline, unknownLimits, otherRuns, closed, unknownPrice, uncounted].flatMap(
+    warning => warning(planned) ?? [],
+  );
+}
+
+type Warning = (planned: Planned) => string | null;
+
+const cap: Warning = ({ plan, calls, expected }) => {
+  const affordable = affordableCalls(plan, calls, expected);
+  if (affordable >= calls) return null;
+  const { maxCostUsd, maxTokens } = plan;
+  const caps = [
+    ...(maxCostUsd === null ? [] : [usdText(maxCostUsd)]),
+    ...(maxTokens === null ? [] : [countOf(maxTokens, 'token')]),
+  ].join(' and ');
+  return `A cap of ${caps} stops the run after about ${countText(affordable)} of ${countOf(calls, 'call')}`;
+};
+
+const deadline: Warning = ({ plan, calls, expected: { durationMs } }) => {
+  const deadlineMs = deadlineMsFor(calls, plan);
+  if (durationMs <= deadlineMs) return null;
+  const late = Math.round(calls * (1 - deadlineMs / durationMs));
+  return (
+    `The deadline of ${durationText(deadlineMs)} comes before the expected end: about ${countOf(late, 'call')} would not ` +
+    'be made; give more deadlineSeconds'
+  );
+};
+
+const unknownLimits: Warning = ({ calls, limits, plan }) => {
+  const isKnown = limits.some(({ name, value }) => name !== 'bufferPercent' && value !== null);
+  if (calls === 0 || isKnown) return null;
+  return `The limits of ${plan.deployment} are not known yet: the expected time leaves them out`;
+};
+
+const otherRuns: Warning = ({ calls, others }) =>
+  calls === 0 || others === 0
+    ? null
+    : `${countOf(others, 'other run')} ${others === 1 ? 'uses' : 'use'} up the limits now: each has its share, as the ` +
+      'expected time takes into account';
+
+const closed: Warning = ({ calls, closedForMs }) =>
+  calls === 0 || closedForMs === 0
+    ? null
+    : `The service is left alone for ${durationText(closedForMs)} more, because it failed or asked for it`;
+
+const unknownPrice: Warning = ({ plan, calls, expected: { costUsd: usd } }) =>
+  calls === 0 || usd !== null
+    ? null
+    : `The price of ${plan.deployment} is not known; it is if the deployment is named like its model`;
+
+const uncounted: Warning = ({ expected: { countedShare } }) =>
+  countedShare === 1
+    ? null
+    : `Tokens were counted in ${percentText(countedShare)} of the text; the rest is taken to be like that`;

@@ -1,0 +1,136 @@
+import { analysisNamed } from './analyses.ts';
+import { capacityView } from './capacity/capacity.ts';
+import { isContending } from './capacity/fair-share.ts';
+import type { CapacityView } from './capacity/messages.ts';
+import type { CapacityState } from './capacity/state.ts';
+import type { Estimate } from './estimate.ts';
+import { forecast, type Overheads } from './forecast/forecast.ts';
+import { LIMITS, type PlanReply } from './plan-reply.ts';
+import { affordableCalls, planWarnings } from './plan-warnings.ts';
+import type { ChosenPlan, Origin, RunPlan } from './run-request.ts';
+import type { Settings } from './settings.ts';
+import { costUsd } from './usage.ts';
+
+/** What a plan is made of. */
+export interface PlanFacts {
+  readonly chosen: ChosenPlan;
+  readonly settings: Pick<Settings, 'ceiling' | 'workerProcesses'>;
+  readonly service: PlanReply['service'];
+  readonly counts: Pick<PlanReply, 'issues' | 'distinct' | 'answered' | 'cached'>;
+  /** Over the distinct issues that are not answered. */
+  readonly estimate: Estimate;
+  readonly capacity: CapacityState;
+  /** In milliseconds since 1970. */
+  readonly nowMs: number;
+}
+
+/** Of small models, while nothing is known of the deployment's own. */
+const USUAL_CALL_MS = { mean: 4_000, cv: 0.6 };
+/** So many calls tell more of a deployment than what is usual. */
+const ENOUGH_CALLS = 5;
+/** How much the lengths of answers differ: standard deviation over mean. */
+const ANSWERS_CV = 0.25;
+/** As measured on a local host. Queues on Azure add up to some seconds between batches, which other streams hide. */
+const OVERHEAD_MS: Overheads = { call: 20, batch: 300, run: 700 };
+
+/** Puts a plan together. */
+export function planReply(facts: PlanFacts): PlanReply {
+  const { chosen, service, counts, estimate, capacity, nowMs } = facts;
+  const { plan, origins } = chosen;
+  const view = capacityView(capacity);
+  const calls = estimate.calls - counts.cached;
+  const others = Object.values(capacity.runs).filter(run => isContending(run, nowMs)).length;
+  const expected = expectedOf(facts, view, calls, others);
+  const limits = limitsOf(chosen, view);
+  return {
+    analysis: plan.analysis,
+    deployment: plan.deployment,
+    service,
+    ...counts,
+    empty: estimate.empty,
+    calls,
+    expected,
+    settings: origins.filter(origin => !isLimit(origin)),
+    limits,
+    warnings: planWarnings({ plan, calls, expected, limits, others, closedForMs: closedForMs(view, nowMs) }),
+  };
+}
+
+function isLimit({ name }: Origin): boolean {
+  return LIMITS.some(limit => limit === name);
+}
+
+function closedForMs({ closedUntilMs }: CapacityView, nowMs: number): number {
+  return closedUntilMs === null ? 0 : Math.max(0, closedUntilMs - nowMs);
+}
+
+function expectedOf(facts: PlanFacts, view: CapacityView, calls: number, others: number): PlanReply['expected'] {
+  const { chosen, estimate, capacity, nowMs } = facts;
+  const { plan } = chosen;
+  const promptTokens = Math.round((estimate.promptTokens * calls) / Math.max(1, estimate.calls));
+  const observedEach = view.meanCompletionTokens[plan.analysis];
+  const completionEach = observedEach ?? analysisNamed(plan.analysis).typicalCompletionTokens;
+  const completionTokens = Math.round(calls * completionEach);
+  const observedMs = view.callMs && view.callMs.count >= ENOUGH_CALLS ? view.callMs : null;
+  const units = Math.min(calls, affordableCalls(plan, calls, { promptTokens, completionTokens }));
+  const { durationMs, boundBy, admissionTokens } = forecast({
+    plan: sharedPlan(plan, others),
+    capacity: sharedCapacity(capacity, others),
+    units,
+    ...placesOf(facts),
+    callMs: observedMs ?? USUAL_CALL_MS,
+    promptTokens: estimate.admission,
+    completionTokens: { mean: completionEach, cv: ANSWERS_CV },
+    overheadMs: OVERHEAD_MS,
+    nowMs,
+  });
+  return {
+    promptTokens,
+    completionTokens,
+    admissionTokens: Math.round((admissionTokens * calls) / Math.max(1, units)),
+    costUsd: costUsd({ promptTokens, completionTokens, cachedTokens: 0 }, plan.deployment),
+    durationMs,
+    boundBy,
+    basis: observedMs ? 'observed' : 'assumed',
+    answers: observedEach === undefined ? 'typical' : 'observed',
+    countedShare: estimate.countedShare,
+  };
+}
+
+/** Calls in flight, and activities, at one time: the ceiling holds for an instance, a run's number for each process. */
+function placesOf({ chosen: { plan }, settings: { ceiling, workerProcesses } }: PlanFacts) {
+  const { concurrency, concurrencyScope } = plan;
+  const calls = concurrencyScope === 'run' ? concurrency : Math.min(ceiling, concurrency * workerProcesses);
+  return { concurrency: calls, activities: ceiling };
+}
+
+/** Runs under one limit have equal shares of it. */
+function sharedPlan(plan: RunPlan, others: number): RunPlan {
+  const share = (perMinute: number | null) => perMinute && perMinute / (1 + others);
+  return {
+    ...plan,
+    tokensPerMinute: share(plan.tokensPerMinute),
+    requestsPerMinute: share(plan.requestsPerMinute),
+  };
+}
+
+function sharedCapacity(capacity: CapacityState, others: number): CapacityState {
+  const share = <M extends { readonly perMinute: number | null }>(meter: M): M => ({
+    ...meter,
+    perMinute: meter.perMinute && meter.perMinute / (1 + others),
+  });
+  return { ...capacity, tokens: share(capacity.tokens), requests: share(capacity.requests) };
+}
+
+function limitsOf({ origins }: ChosenPlan, view: CapacityView): PlanReply['limits'] {
+  const learned = {
+    tokensPerMinute: { value: view.tokensPerMinute, from: 'the deployment' },
+    requestsPerMinute: { value: view.requestsPerMinute, from: 'the deployment' },
+    bufferPercent: { value: Math.round(view.bufferPercent), from: 'default, shrinking as estimates prove right' },
+  };
+  return LIMITS.map(name => {
+    const { value, from } = origins.find(origin => origin.name === name) ?? { value: null, from: '' };
+    if (value !== null) return { name, value, from };
+    return learned[name].value === null ? { name, value: null, from: 'not known yet' } : { name, ...learned[name] };
+  });
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { parseInput } from '../../src/core/problems.ts';
+import { isWorthRetrying, RetryRequestSchema, retriedPlan } from '../../src/core/retry-request.ts';
+import { plan, summary } from '../helpers/factories.ts';
+
+describe('the body of a retry', () => {
+  test('may raise both caps and the deadline, or be empty', () => {
+    for (const body of [{}, { maxCostUsd: 1.5, maxTokens: 9_000, deadlineSeconds: 60 }]) {
+      expect(parseInput(RetryRequestSchema, body)).toEqual(body);
+    }
+  });
+
+  test.each([
+    [{ maxCostUsd: 0 }, 'maxCostUsd', 'a number from 0.001 to 1000000'],
+    [{ maxTokens: 1.5 }, 'maxTokens', 'an integer from 1 to 1000000000000'],
+    [{ deadlineSeconds: '60' }, 'deadlineSeconds', 'an integer from 1 to 2592000'],
+    [{ concurrency: 5 }, 'concurrency', 'no such field'],
+    [[], 'body', 'a JSON object, or none'],
+  ])('is refused for %j', (body, field, allowed) => {
+    expect(() => parseInput(RetryRequestSchema, body)).toThrow(
+      expect.objectContaining({ violations: [expect.objectContaining({ field, allowed })] }),
+    );
+  });
+});
+
+describe('the plan of a retry', () => {
+  const capped = plan({ maxCostUsd: 1, maxTokens: 1_000, deadlineMs: 60_000 });
+  const spent = summary({
+    costUsd: 0.9,
+    tokens: { promptTokens: 800, completionTokens: 100, cachedTokens: 0, totalTokens: 900 },
+  });
+
+  test('is that of the run, but for what is given', () => {
+    expect(retriedPlan(capped, {}, spent)).toEqual(capped);
+    expect(retriedPlan(capped, { maxCostUsd: 2 }, spent)).toEqual({ ...capped, maxCostUsd: 2 });
+    expect(retriedPlan(capped, { maxTokens: 901, deadlineSeconds: 30 }, spent)).toEqual({
+      ...capped,
+      maxTokens: 901,
+      deadlineMs: 30_000,
+    });
+  });
+
+  test.each([
+    [{ maxCostUsd: 0.9 }, 'maxCostUsd is 0.9; allowed: more than 0.9, what the run has cost so far'],
+    [{ maxTokens: 900 }, 'maxTokens is 900; allowed: more than 900, what the run has taken so far'],
+  ])('is refused for %j, which is used up', (request, message) => {
+    expect(() => retriedPlan(capped, request, spent)).toThrow(message);
+  });
+
+  test('of an attempt without figures takes any cap', () => {
+    const request = { maxCostUsd: 0.001, maxTokens: 1 };
+    expect(retriedPlan(capped, request, null)).toMatchObject(request);
+    expect(
+      retriedPlan(capped, request, summary({ costUsd: null, tokens: { ...spent.tokens, totalTokens: 0 } })),
+    ).toEqual({ ...capped, ...request });
+  });
+
+  test('has no cap in dollars where the price is not known', () => {
+    expect(() => retriedPlan(plan({ price: null, deployment: 'mine' }), { maxCostUsd: 5 }, null)).toThrow(
+      'maxCostUsd is 5; allowed: no value here: the price of mine is not known; use maxTokens',
+    );
+    expect(retriedPlan(plan({ price: null }), { maxTokens: 5 }, null).maxTokens).toBe(5);
+  });
+});
+
+test.each([
+  [null, true],
+  [summary({ status: 'failed', failed: 0, notStarted: 0 }), true],
+  [summary({ failed: 1, notStarted: 0 }), true],
+  [summary({ failed: 0, notStarted: 1 }), true],
+  [summary({ failed: 0, notStarted: 0 }), false],
+])('what is left undone makes a retry worth while (%#)', (last, expected) => {
+  expect(isWorthRetrying(last)).toBe(expected);
+});
