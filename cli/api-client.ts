@@ -1,12 +1,17 @@
 import type { z } from 'zod';
+import { PlanReplySchema } from '../src/core/plan-reply.ts';
+import type { RetryRequest } from '../src/core/retry-request.ts';
+import type { RunAction } from '../src/core/run-control.ts';
 import type { RunRequestSchema } from '../src/core/run-request.ts';
 import { type AppAnswer, type AppRequest, acceptedText, createAppFetch, jsonOf, parseReply } from './app-fetch.ts';
 import type { Context } from './context.ts';
 import type { IssueFile } from './issue-file.ts';
 import {
+  CacheClearedSchema,
+  CacheStatsSchema,
   HealthSchema,
-  PlanReplySchema,
   ReportSchema,
+  RetryReplySchema,
   RunListSchema,
   RunStatusSchema,
   StartReplySchema,
@@ -32,9 +37,33 @@ function uploadOf({ contentType, content }: IssueFile): AppRequest {
   return { method: 'POST', path: 'uploads', body: content, headers, timeoutMs: 15 * MINUTE_MS };
 }
 
-function runPost(path: string, body: RunBody, moreHeaders: Readonly<Record<string, string>> = {}): AppRequest {
+function post(path: string, body: RunBody | RetryRequest | null = null, moreHeaders = {}): AppRequest {
   const headers = { 'content-type': 'application/json', ...moreHeaders };
-  return { method: 'POST', path, body: JSON.stringify(body), headers, timeoutMs: 5 * MINUTE_MS };
+  return { method: 'POST', path, body: JSON.stringify(body ?? {}), headers, timeoutMs: 5 * MINUTE_MS };
+}
+
+/** What changes a run that was started. */
+function runChanges(url: string, app: Pick<ReturnType<typeof createAppFetch>, 'send' | 'sendPatiently'>) {
+  return {
+    /** Tells a run to stop, to wait or to go on; may be said again. */
+    async control(runId: string, action: RunAction, isForced: boolean) {
+      const path = runPath(runId, `/${action}${isForced ? '?force=true' : ''}`);
+      return parseReply(url, RunStatusSchema, acceptedText(url, await app.sendPatiently(post(path))));
+    },
+
+    /** Starts a run again, unless it left nothing undone. */
+    async retry(runId: string, body: RetryRequest) {
+      const answer = await app.send(post(runPath(runId, '/retry'), body));
+      const { attempt } = parseReply(url, RetryReplySchema, acceptedText(url, answer));
+      return { attempt, isStarted: 'httpStatus' in answer && answer.httpStatus === 202 };
+    },
+
+    /** Deletes a run; may be said again. */
+    async remove(runId: string, isForced: boolean): Promise<void> {
+      const path = runPath(runId, isForced ? '?force=true' : '');
+      acceptedText(url, await app.sendPatiently({ method: 'DELETE', path, timeoutMs: 5 * MINUTE_MS }));
+    },
+  };
 }
 
 /**
@@ -57,11 +86,11 @@ export function createApiClient(context: Context, options: { readonly url: strin
 
     upload: (file: IssueFile) => json(UploadReplySchema, app.send(uploadOf(file))),
 
-    plan: (body: RunBody) => json(PlanReplySchema, app.sendPatiently(runPost('runs?plan=true', body))),
+    plan: (body: RunBody) => json(PlanReplySchema, app.sendPatiently(post('runs?plan=true', body))),
 
     /** Starts once, however often the request has to be sent: the key makes the app answer a repetition with the same run. */
     start: (body: RunBody, idempotencyKey: string) =>
-      json(StartReplySchema, app.sendPatiently(runPost('runs', body, { 'idempotency-key': idempotencyKey }))),
+      json(StartReplySchema, app.sendPatiently(post('runs', body, { 'idempotency-key': idempotencyKey }))),
 
     status: (runId: string) => json(RunStatusSchema, app.send({ path: runPath(runId) })),
 
@@ -70,6 +99,8 @@ export function createApiClient(context: Context, options: { readonly url: strin
       const answer = await app.send({ path: runPath(runId) });
       return 'unreachable' in answer ? answer : { status: await json(RunStatusSchema, answer) };
     },
+
+    ...runChanges(url, app),
 
     runs: async () => (await json(RunListSchema, app.send({ path: 'runs' }))).runs,
 
@@ -82,6 +113,16 @@ export function createApiClient(context: Context, options: { readonly url: strin
     /** All results in one form, as they arrive. */
     results: (runId: string, format: WholeFormat, outcome: string | null) =>
       app.stream(runPath(runId, `/results?format=${format}${outcomeFilter(outcome)}`)),
+
+    cacheStats: () => json(CacheStatsSchema, app.send({ path: 'cache', timeoutMs: 5 * MINUTE_MS })),
+
+    /** Forgets answers, all or by some parameters of `DELETE /api/cache`, and tells how many. */
+    async clearCache(filter: Readonly<Record<string, string>>): Promise<number> {
+      const query = new URLSearchParams(filter);
+      const path = query.size === 0 ? 'cache' : `cache?${query}`;
+      const answer = app.send({ method: 'DELETE', path, timeoutMs: 5 * MINUTE_MS });
+      return (await json(CacheClearedSchema, answer)).removed;
+    },
 
     /** Whether the app's model calls go to a simulator; null where it does not say. */
     async isSimulated(): Promise<boolean | null> {

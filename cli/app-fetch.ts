@@ -6,7 +6,7 @@ import { ProblemSchema } from './replies.ts';
 /** A request to the app. */
 export interface AppRequest {
   /** Default GET. */
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'DELETE';
   /** Below `/api/`. */
   readonly path: string;
   readonly body?: string | Blob;

@@ -46,6 +46,19 @@ export function integerFlag(flag: string, { min, max }: { min: number; max: numb
 }
 
 /**
+ * Reads a flag's text as an amount, with or without decimals.
+ *
+ * @returns a parser that throws {@link CliError} naming flag, value and range
+ */
+export function amountFlag(flag: string, { min, max }: { min: number; max: number }): (text: string) => number {
+  return text => {
+    const value = Number(text);
+    if (/^\d+(\.\d+)?$/.test(text) && value >= min && value <= max) return value;
+    throw new CliError(`${flag} is "${text}"; allowed: a number from ${min} to ${max}`, BAD_INPUT);
+  };
+}
+
+/**
  * Reads a flag's text as one of some words.
  *
  * @returns a parser that throws {@link CliError} naming flag, value and words

@@ -1,8 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { cacheCommand } from './commands/cache.ts';
+import { cancelCommand, pauseCommand, resumeCommand } from './commands/control.ts';
+import { deleteCommand } from './commands/delete.ts';
 import { demoCommand } from './commands/demo.ts';
+import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
 import { resultsCommand } from './commands/results.ts';
+import { retryCommand } from './commands/retry.ts';
 import { runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
 import { startCommand } from './commands/start.ts';
@@ -10,7 +15,22 @@ import { statusCommand } from './commands/status.ts';
 import type { Context } from './context.ts';
 import { BAD_INPUT, reportFailure } from './errors.ts';
 
-const COMMANDS = [demoCommand, startCommand, runCommand, statusCommand, reportCommand, resultsCommand, runsCommand];
+const COMMANDS = [
+  demoCommand,
+  startCommand,
+  planCommand,
+  runCommand,
+  statusCommand,
+  reportCommand,
+  resultsCommand,
+  runsCommand,
+  cancelCommand,
+  pauseCommand,
+  resumeCommand,
+  retryCommand,
+  deleteCommand,
+  cacheCommand,
+];
 
 /**
  * Runs the command line.
@@ -34,6 +54,7 @@ export async function runCli(args: readonly string[], context: Context): Promise
       exitCode = code;
     });
     program.addCommand(command.copyInheritedSettings(program));
+    for (const part of command.commands) part.copyInheritedSettings(command);
   }
   try {
     await program.parseAsync(args, { from: 'user' });

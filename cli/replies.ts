@@ -1,26 +1,11 @@
 import { z } from 'zod';
+import { BoundSchema } from '../src/core/capacity/messages.ts';
 import { RunSummarySchema } from '../src/core/contracts.ts';
 import { ProgressSchema } from '../src/core/progress.ts';
+import { WishSchema } from '../src/core/run-control.ts';
 
 /** Answer of `POST /api/uploads`. */
 export const UploadReplySchema = z.object({ uploadId: z.string(), issues: z.int(), distinct: z.int() });
-
-/** Answer of `POST /api/runs?plan=true`. */
-export const PlanReplySchema = z.object({
-  analysis: z.string(),
-  deployment: z.string(),
-  issues: z.int(),
-  distinct: z.int(),
-  calls: z.int(),
-  estimatedPromptTokens: z.int(),
-  estimatedCompletionTokens: z.int(),
-  estimatedCostUsd: z.number().nullable(),
-  concurrency: z.int(),
-  batchSize: z.int(),
-  streams: z.int(),
-  service: z.object({ endpoint: z.string().nullable(), deployment: z.string().nullable(), simulator: z.boolean() }),
-});
-export type PlanReply = z.infer<typeof PlanReplySchema>;
 
 /** Answer of `POST /api/runs`. */
 export const StartReplySchema = z.object({ runId: z.string(), replayed: z.boolean() });
@@ -29,15 +14,27 @@ export type StartReply = z.infer<typeof StartReplySchema>;
 /** Answer of `GET /api/runs/{id}`. */
 export const RunStatusSchema = z.object({
   runId: z.string(),
-  status: z.enum(['starting', 'running', 'suspended', 'completed', 'failed', 'terminated']),
+  status: z.enum(['starting', 'running', 'paused', 'cancelling', 'suspended', 'completed', 'failed', 'terminated']),
   phase: z.enum(['loading', 'analyzing', 'reporting']).nullable(),
   analysis: z.string(),
   deployment: z.string(),
   createdAt: z.string(),
   progress: ProgressSchema.extend({ total: z.int().nullable(), done: z.int() }),
+  waitingFor: BoundSchema.default(null),
+  caps: z
+    .object({ maxCostUsd: z.number().nullable(), maxTokens: z.int().nullable() })
+    .default({ maxCostUsd: null, maxTokens: null }),
+  control: WishSchema,
+  attempt: z.int(),
+  attempts: z
+    .array(z.object({ attempt: z.int(), startedAt: z.string(), summary: RunSummarySchema.nullable() }))
+    .readonly(),
   summary: RunSummarySchema.nullable(),
   error: z.string().nullable(),
 });
+
+/** Answer of `POST /api/runs/{id}/retry`, as far as it is one for a start and for nothing to do. */
+export const RetryReplySchema = z.object({ attempt: z.int() });
 
 /** Answer of `GET /api/runs`. */
 export const RunListSchema = z.object({ runs: z.array(RunStatusSchema) });
@@ -48,9 +45,6 @@ const outcome = z.enum(['succeeded', 'failed', 'skipped', 'not_started']);
 export const ReportSchema = RunSummarySchema.extend({
   deployment: z.string(),
   concurrency: z.int(),
-  latencyMs: z
-    .object({ mean: z.number(), p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() })
-    .nullable(),
   table: z.object({
     rows: z.string(),
     columns: z.string(),
@@ -60,6 +54,18 @@ export const ReportSchema = RunSummarySchema.extend({
     z.object({ code: z.string(), outcome, count: z.int(), exampleIds: z.array(z.string()), advice: z.string() }),
   ),
 });
+
+const amount = { entries: z.int(), bytes: z.number(), oldestAt: z.string().nullable() };
+
+/** Answer of `GET /api/cache`. */
+export const CacheStatsSchema = z.object({
+  ...amount,
+  families: z.array(z.object({ ...amount, analysis: z.string(), version: z.int(), deployment: z.string() })),
+});
+export type CacheStats = z.infer<typeof CacheStatsSchema>;
+
+/** Answer of `DELETE /api/cache`. */
+export const CacheClearedSchema = z.object({ removed: z.int() });
 
 /** What the CLI reads of `GET /api/health`. */
 export const HealthSchema = z.object({ service: z.object({ simulator: z.boolean() }) });

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { PlanReply } from '../src/core/plan-reply.ts';
 import type { Report } from '../src/core/report.ts';
 import type { RunStatus } from '../src/core/run-status.ts';
 import type { ApiClient, RunBody } from './api-client.ts';
 import type { Context } from './context.ts';
 import { BAD_INPUT, CliError } from './errors.ts';
 import type { IssueFile } from './issue-file.ts';
-import { costSentence, planView } from './plan-view.ts';
+import { costSentence, planLines } from './plan-view.ts';
 import { createProgressView } from './progress-view.ts';
-import type { PlanReply, StartReply } from './replies.ts';
+import type { StartReply } from './replies.ts';
 import { reportView } from './report-view.ts';
 import { prepareFolder, RESULTS_FOLDER, saveRun } from './run-files.ts';
 import { waitForRun } from './wait-for-run.ts';
@@ -46,7 +47,7 @@ export async function runIssues(context: Context, client: ApiClient, job: RunJob
   const { uploadId } = await client.upload(job.file);
   const body: RunBody = { ...job.settings, source: { uploadId } };
   const plan = await client.plan(body);
-  for (const line of planView(plan)) say(line);
+  for (const line of planLines(plan)) say(line);
   const isGo = await isAgreed(context, plan, job.yes);
   signal.throwIfAborted();
   if (!isGo) return { kind: 'declined' };
@@ -136,15 +137,17 @@ function resultOf(status: RunStatus, report: Report | null, folder: string | nul
       durationMs: null,
       tokens,
       costUsd,
+      callMs: null,
+      incomplete: null,
+      verdict: null,
     };
   };
-  const { errors = [], latencyMs = null } = report ?? {};
+  const { errors = [] } = report ?? {};
   return {
     ...(status.summary ?? counted()),
     runId,
     status: status.status,
     createdAt,
-    latencyMs,
     errors,
     error: status.error,
     folder,

@@ -7,9 +7,9 @@ const MARKED = /(?<=<!-- settings -->\n).*?(?=<!-- \/settings -->)/s;
 
 /** The settings as a Markdown table: variable, default, what is allowed, meaning. */
 export function settingsTable(): string {
-  const rows = Object.values(SETTINGS).map(({ env, fallback, allowed, meaning }) => [
+  const rows = Object.values(SETTINGS).map(({ env, fallback, allowed, meaning, ...rest }) => [
     `\`${env}\``,
-    fallback === null ? '–' : fallback.toLocaleString('en-US'),
+    'shownFallback' in rest ? rest.shownFallback : fallback === null ? '–' : fallback.toLocaleString('en-US'),
     allowed,
     meaning,
   ]);

@@ -19,6 +19,8 @@ const ROUTES = [
   'GET  /api/runs/{id}               where a run stands',
   'GET  /api/runs/{id}/results       what came out; ?format=json|ndjson|csv&outcome=',
   'GET  /api/runs/{id}/report        the report',
+  'POST /api/runs/{id}/{action}      cancel, pause, resume or retry it',
+  'DELETE /api/runs/{id}             remove it and its results',
   'GET  /api/health                  what answers, and warnings',
 ];
 

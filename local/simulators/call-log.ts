@@ -22,8 +22,8 @@ export interface CallLog {
   arrived(): void;
   completed(status: number): void;
   unanswered(): void;
-  /** A prompt got a complete answer. */
-  answered(promptId: string): void;
+  /** A prompt got a complete answer; returns how many it has got. */
+  answered(promptId: string): number;
   stats(): CallStats;
 }
 
@@ -46,7 +46,9 @@ export function createCallLog(): CallLog {
       unanswered += 1;
     },
     answered(promptId) {
-      answers.set(promptId, (answers.get(promptId) ?? 0) + 1);
+      const count = (answers.get(promptId) ?? 0) + 1;
+      answers.set(promptId, count);
+      return count;
     },
     stats: () => ({
       calls,

@@ -90,13 +90,18 @@ export function parseChatRequest(bodyText: string): ChatRequest | BadRequest {
     model: data.model,
     messages: data.messages,
     issueText,
-    issueId: fingerprint(issueText),
+    issueId: issueIdOf(issueText),
     promptId: fingerprint(JSON.stringify([data.model, data.messages])),
     promptCharacters: data.messages.reduce((sum, message) => sum + message.content.length, 0),
     maxCompletionTokens: data.max_completion_tokens ?? data.max_tokens ?? MODEL_MAX_COMPLETION_TOKENS,
     format: format.type,
     schema: format.type === 'json_schema' ? format.json_schema.schema : undefined,
   };
+}
+
+/** Names an issue by the message that holds it, as sent. */
+export function issueIdOf(issueText: string): string {
+  return fingerprint(issueText);
 }
 
 /** True for a call that was read; false for one to refuse. */

@@ -3,11 +3,12 @@ import { type CallStats, createCallLog } from './call-log.ts';
 import { type ChatRequest, isChatRequest, parseChatRequest } from './chat-request.ts';
 import { answerFault, completionReply } from './completion.ts';
 import { createFaultTable, type Fault } from './faults.ts';
+import { drawLatencyMs } from './latency.ts';
+import { createAdmissionMeter, createAnswerMeter, type Meters } from './meters.ts';
 import type { OpenAiSimulatorSettings, SimulatorClock } from './openai-options.ts';
 import { createPromptCache } from './prompt-cache.ts';
 import type { Reply } from './replies.ts';
 import * as replies from './replies.ts';
-import { createDraw, logNormal } from './seeded.ts';
 import { estimateTokens } from './tokens.ts';
 
 /** Thrown where the service would cut the connection. */
@@ -26,6 +27,7 @@ export interface Chat {
    */
   complete(request: Request, deploymentInPath: string | undefined): Promise<Reply>;
   stats(): CallStats;
+  meters(): Meters;
 }
 
 /** Makes the chat part of the simulator, with nothing seen yet. */
@@ -34,6 +36,8 @@ export function createChat(settings: OpenAiSimulatorSettings, clock: SimulatorCl
   const faults = createFaultTable(settings.faults, settings.seed);
   const prompts = createPromptCache();
   const log = createCallLog();
+  const admitted = createAdmissionMeter(settings);
+  const answers = createAnswerMeter();
 
   async function answer(request: Request, deploymentInPath: string | undefined): Promise<Reply> {
     if (!hasCredential(request.headers)) return replies.unauthorized;
@@ -44,7 +48,9 @@ export function createChat(settings: OpenAiSimulatorSettings, clock: SimulatorCl
     if (!settings.deployments.includes(deployment)) return replies.deploymentNotFound;
 
     const estimate = Math.ceil(call.promptCharacters / 4) + call.maxCompletionTokens;
-    const verdict = admission.admit(clock.nowMs(), estimate);
+    const nowMs = clock.nowMs();
+    const verdict = admission.admit(nowMs, estimate);
+    if (!verdict.limitedBy) admitted.admitted(nowMs, estimate);
     const reply = verdict.limitedBy
       ? replies.throttled(verdict.limitedBy, verdict.retryAfterMs, deployment, settings)
       : await answerAdmitted(call, deployment, request.signal);
@@ -56,7 +62,8 @@ export function createChat(settings: OpenAiSimulatorSettings, clock: SimulatorCl
     if (fault?.reply === 'reset') throw new ConnectionReset('the simulator cuts this connection');
     if (fault?.reply === 'timeout') return never(signal);
     const refusal = refusalOf(call, fault, deployment, settings);
-    if (refusal === undefined || refusal.status >= 500) await takeTime(settings, clock, call.issueId, signal);
+    const latencyMs = drawLatencyMs(settings, call.issueId);
+    if (refusal === undefined || refusal.status >= 500) await takeTime(latencyMs, clock, signal);
     if (refusal) return refusal;
     const cachedTokens = prompts.see(deployment, call.messages);
     const completion = completionReply({
@@ -66,7 +73,8 @@ export function createChat(settings: OpenAiSimulatorSettings, clock: SimulatorCl
       settings,
       nowMs: clock.nowMs(),
     });
-    if (completion.isComplete) log.answered(call.promptId);
+    const times = completion.isComplete ? log.answered(call.promptId) : 0;
+    answers.answered({ tokens: completion.tokens, latencyMs, isRepeated: times > 1 });
     return completion.reply;
   }
 
@@ -83,16 +91,11 @@ export function createChat(settings: OpenAiSimulatorSettings, clock: SimulatorCl
       }
     },
     stats: log.stats,
+    meters: () => ({ admitted: admitted.figures(), answers: answers.figures() }),
   };
 }
 
-async function takeTime(
-  { seed, latencyMs, latencyCv }: OpenAiSimulatorSettings,
-  clock: SimulatorClock,
-  issueId: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const durationMs = logNormal(createDraw(seed, 'latency', issueId), latencyMs, latencyCv);
+async function takeTime(durationMs: number, clock: SimulatorClock, signal: AbortSignal): Promise<void> {
   if (durationMs > 0) await clock.sleep(durationMs, signal);
   signal.throwIfAborted();
 }

@@ -47,8 +47,17 @@ interface Content {
   readonly finishReason: 'stop' | 'length' | 'content_filter';
 }
 
-/** A 200 with the answer. `isComplete` is false when the answer was cut or filtered. */
-export function completionReply(input: CompletionInput): { readonly reply: Reply; readonly isComplete: boolean } {
+/** A 200 with the answer. */
+interface CompletionReply {
+  readonly reply: Reply;
+  /** False when the answer was cut or filtered. */
+  readonly isComplete: boolean;
+  /** Tokens that are billed for it, prompt and answer. */
+  readonly tokens: number;
+}
+
+/** Writes the answer to a call that was let in. */
+export function completionReply(input: CompletionInput): CompletionReply {
   const { call, settings, nowMs } = input;
   const content = contentOf(input);
   const promptTokens = call.messages.reduce(
@@ -90,7 +99,11 @@ export function completionReply(input: CompletionInput): { readonly reply: Reply
     'x-ms-deployment-name': call.model ?? settings.model,
     'x-accel-buffering': 'no',
   };
-  return { reply: { status: 200, body, headers }, isComplete: content.finishReason === 'stop' };
+  return {
+    reply: { status: 200, body, headers },
+    isComplete: content.finishReason === 'stop',
+    tokens: body.usage.total_tokens,
+  };
 }
 
 function contentOf({ call, fault, settings }: CompletionInput): Content {

@@ -10,6 +10,7 @@ import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { CallStats } from './call-log.ts';
 import { ConnectionReset } from './chat.ts';
+import type { Meters } from './meters.ts';
 import type { OpenAiSimulatorOptions } from './openai-options.ts';
 import { createOpenAiSimulator, type OpenAiSimulator, SIMULATOR_HEADER } from './openai-simulator.ts';
 import { integerIn, parseOptions } from './ranges.ts';
@@ -35,6 +36,7 @@ export interface RunningOpenAiSimulator {
   readonly url: string;
   readonly port: number;
   stats(): CallStats;
+  meters(): Meters;
   reset(): void;
   /** Cuts open connections, also those of calls in flight, and resolves when the port is free. */
   close(): Promise<void>;
@@ -64,6 +66,7 @@ export async function startOpenAiSimulator(
     url: `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${actualPort}`,
     port: actualPort,
     stats: simulator.stats,
+    meters: simulator.meters,
     reset: simulator.reset,
     close: () =>
       new Promise(resolve => {

@@ -1,5 +1,6 @@
 import type { CallStats } from './call-log.ts';
 import { createChat, hasCredential } from './chat.ts';
+import type { Meters } from './meters.ts';
 import {
   type OpenAiSimulatorOptions,
   type OpenAiSimulatorSettings,
@@ -20,6 +21,7 @@ export interface OpenAiSimulator {
    */
   handle(request: Request): Promise<Response>;
   stats(): CallStats;
+  meters(): Meters;
   /** Forgets everything: counts, limits, attempts of faults, prompts seen. Calls in flight still count to the old state. */
   reset(): void;
 }
@@ -29,7 +31,7 @@ export const SIMULATOR_HEADER = 'x-fanfold-simulator';
 
 type Route =
   | { readonly kind: 'chat'; readonly deployment: string | undefined }
-  | { readonly kind: 'models' | 'stats' | 'reset' | 'unknown' };
+  | { readonly kind: 'models' | 'stats' | 'meters' | 'reset' | 'unknown' };
 
 /**
  * Makes a simulator of Azure OpenAI: chat completions with structured output, limits and faults.
@@ -52,6 +54,8 @@ export function createOpenAiSimulator(options: OpenAiSimulatorOptions = {}): Ope
         return chat.complete(request, route.deployment);
       case 'stats':
         return { status: 200, body: { ...chat.stats() } };
+      case 'meters':
+        return { status: 200, body: JSON.stringify(chat.meters()), headers: { 'content-type': 'application/json' } };
       case 'reset':
         reset();
         return { status: 200, body: { reset: true } };
@@ -85,6 +89,7 @@ export function createOpenAiSimulator(options: OpenAiSimulatorOptions = {}): Ope
       });
     },
     stats: () => chat.stats(),
+    meters: () => chat.meters(),
     reset,
   };
 }
@@ -94,6 +99,7 @@ function routeOf(method: string, url: URL): Route {
   if (path === 'POST /openai/v1/chat/completions') return { kind: 'chat', deployment: undefined };
   if (path === 'GET /openai/v1/models') return { kind: 'models' };
   if (path === 'GET /_simulator/stats') return { kind: 'stats' };
+  if (path === 'GET /_simulator/meters') return { kind: 'meters' };
   if (path === 'POST /_simulator/reset') return { kind: 'reset' };
   const deployment = /^POST \/openai\/deployments\/([^/]+)\/chat\/completions$/.exec(path)?.[1];
   // Without an api-version the versioned paths do not exist.

@@ -10,10 +10,15 @@ import { fieldProblem } from './responses.ts';
  * @throws a 413 problem above `maxBytes`, by the announced length before anything is read, and a 400 for an empty body
  */
 export async function readBody(request: HttpRequest, maxBytes: number): Promise<Uint8Array> {
+  const bytes = await readBytes(request, maxBytes);
+  if (bytes.length === 0) throw invalid('body', 'empty', 'a body');
+  return bytes;
+}
+
+async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8Array> {
   refuseLarger(Number(request.headers.get('content-length') ?? 0), maxBytes);
   const bytes = new Uint8Array(await request.arrayBuffer());
   refuseLarger(bytes.length, maxBytes);
-  if (bytes.length === 0) throw invalid('body', 'empty', 'a body');
   if (!isUtf8(bytes)) throw invalid('body', `${bytes.length} bytes`, 'text in UTF-8 (in Excel: save as "CSV UTF-8")');
   return bytes;
 }
@@ -31,7 +36,22 @@ function refuseLarger(bytes: number, maxBytes: number): void {
  * @throws as {@link readBody}, and a 400 for text that is not JSON
  */
 export async function readJson(request: HttpRequest): Promise<unknown> {
-  const text = Buffer.from(await readBody(request, MAX_JSON_BYTES)).toString('utf8');
+  return parseJson(await readBody(request, MAX_JSON_BYTES));
+}
+
+/**
+ * Reads a JSON body that may be left out.
+ *
+ * @returns an empty object where there is no body
+ * @throws as {@link readJson}
+ */
+export async function readOptionalJson(request: HttpRequest): Promise<unknown> {
+  const bytes = await readBytes(request, MAX_JSON_BYTES);
+  return bytes.length === 0 ? {} : parseJson(bytes);
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  const text = Buffer.from(bytes).toString('utf8');
   try {
     return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
@@ -52,6 +72,11 @@ export function integerQuery(
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= min && value <= max) return value;
   throw invalid(name, text, `an integer from ${min} to ${max}`);
+}
+
+/** A query parameter as a switch; off where it is left out. */
+export function switchQuery(request: HttpRequest, name: string): boolean {
+  return wordQuery(request, name, ['true', 'false']) === 'true';
 }
 
 /** A query parameter as one of some words. */

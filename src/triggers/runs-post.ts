@@ -1,30 +1,19 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
-import { analysisNamed } from '../core/analyses.ts';
-import { questionOf } from '../core/analysis.ts';
-import { CONTRACTS, type RunInput, RunInputSchema, type Source } from '../core/contracts.ts';
-import { createEstimator } from '../core/estimate.ts';
-import { runBlobs, uploadBlobs } from '../core/names.ts';
+import { type RunInput, RunInputSchema } from '../core/contracts.ts';
 import { invalid, parseInput } from '../core/problems.ts';
 import { planOf, type RunPlan, type RunRequest, RunRequestSchema } from '../core/run-request.ts';
-import type { Settings } from '../core/settings.ts';
-import type { ModelClient } from '../services/azure-openai.ts';
-import type { BlobStore } from '../services/blobs.ts';
-import type { IssueSource } from '../services/issue-source.ts';
 import type { RunRow, RunStore } from '../services/run-store.ts';
-import { instanceOf } from './instances.ts';
-import { readJson, wordQuery } from './request-body.ts';
-import { fieldProblem, RETRY_AFTER_SECONDS, route } from './responses.ts';
-import { runLinks, signedLink } from './run-links.ts';
-import type { UploadDescription } from './uploads-post.ts';
+import { instanceOf, startOnce } from './instances.ts';
+import { readJson, switchQuery } from './request-body.ts';
+import { fieldProblem, route } from './responses.ts';
+import { acceptedReply } from './run-links.ts';
+import { type PlanServices, planRun } from './run-plan.ts';
+import { type Content, contentOf, placed } from './run-source.ts';
 
-interface Services {
-  readonly settings: Settings;
-  readonly blobs: Pick<BlobStore, 'read' | 'write' | 'chunks'>;
-  readonly runs: Pick<RunStore, 'insert'>;
-  readonly model: Pick<ModelClient, 'describe'>;
-  readonly source: IssueSource;
+interface Services extends PlanServices {
+  readonly runs: Pick<RunStore, 'insert' | 'read'>;
 }
 
 /**
@@ -36,75 +25,41 @@ interface Services {
 export function createRunsPost(services: Services): HttpHandler {
   return route(async (request, context) => {
     const runRequest = parseInput(RunRequestSchema, await readJson(request));
-    const plan = planOf(runRequest, services.settings);
+    const isPlan = switchQuery(request, 'plan');
     const content = await contentOf(services, runRequest);
-    if (wordQuery(request, 'plan', ['true', 'false']) === 'true') {
-      return { jsonBody: await planned(services, runRequest, plan, content) };
+    const chosen = planOf(runRequest, services.settings, content.issues);
+    const givenRunId = givenRunIdOf(services, request, runRequest);
+    if (isPlan) {
+      const named =
+        givenRunId === null
+          ? null
+          : { runId: givenRunId, requestHash: requestHashOf(services, runRequest, givenRunId) };
+      const options = { request: runRequest, chosen, content, named };
+      return { jsonBody: await planRun(services, df.getClient(context), options) };
     }
+    const { plan } = chosen;
     if (runRequest.source.issues) await services.source.countIssues(placed(services, runRequest, plan, content));
-    return start({ services, request, context }, runRequest, plan, content);
+    const runId = givenRunId ?? randomUUID();
+    return start({ services, request, context }, { runRequest, runId, plan, content });
   });
-}
-
-/** The issues of a request: given in it, or uploaded before. */
-interface Content {
-  readonly format: Source['format'];
-  readonly blob: (runId: string) => string;
-  /** To be stored under that name; null where it lies there already. */
-  readonly bytes: Uint8Array | null;
-}
-
-async function contentOf({ blobs }: Services, { source }: RunRequest): Promise<Content> {
-  if (source.issues)
-    return { format: 'json', blob: runBlobs.source, bytes: Buffer.from(JSON.stringify(source.issues)) };
-  const uploadId = source.uploadId ?? '';
-  const isName = /^[\w.-]{1,64}$/.test(uploadId);
-  const description = isName && (await blobs.read(uploadBlobs.description(uploadId)));
-  if (!description) throw invalid('source.uploadId', uploadId, 'an id answered by POST /api/uploads');
-  const { format } = JSON.parse(description.toString('utf8')) as UploadDescription;
-  return { format, blob: () => uploadBlobs.content(uploadId), bytes: null };
-}
-
-function placed({ source, blobs }: Services, request: RunRequest, plan: RunPlan, { format, bytes, blob }: Content) {
-  const analysis = analysisNamed(plan.analysis);
-  const issues = source.readIssues(format, bytes ? source.inPieces(bytes) : blobs.chunks(blob('')));
-  return source.placeIssues(issues, issue => questionOf(analysis, plan.deployment, issue), request.limit ?? null);
-}
-
-async function planned(services: Services, request: RunRequest, plan: RunPlan, content: Content) {
-  const { analysis, deployment, concurrency, batchSize, streams } = plan;
-  const estimator = createEstimator(analysisNamed(analysis), deployment);
-  const counts = await services.source.countIssues(placed(services, request, plan, content), ({ issue, sameAs }) => {
-    if (sameAs === null) estimator.add(issue);
-  });
-  const { endpoint, simulator } = await services.model.describe();
-  const numbers = {
-    issues: counts.total,
-    distinct: counts.units,
-    ...estimator.estimate(),
-    concurrency,
-    batchSize,
-    streams,
-  };
-  return { analysis, deployment, ...numbers, service: { endpoint, deployment, simulator } };
 }
 
 async function start(
   { services, request, context }: { services: Services; request: HttpRequest; context: InvocationContext },
-  runRequest: RunRequest,
-  plan: RunPlan,
-  content: Content,
+  { runRequest, runId, plan, content }: { runRequest: RunRequest; runId: string; plan: RunPlan; content: Content },
 ): Promise<HttpResponseInit> {
   const { limit = null } = runRequest;
-  const runId = runIdOf(services, request, runRequest);
   const blob = content.blob(runId);
   const input: RunInput = { runId, attempt: 1, source: { blob, format: content.format, limit }, plan };
-  const requestHash = services.source.sha256(JSON.stringify({ ...runRequest, runId }));
+  const requestHash = requestHashOf(services, runRequest, runId);
+  const createdAtMs = Date.now();
   const row: RunRow = {
     ...input,
     requestHash,
-    createdAtMs: Date.now(),
+    createdAtMs,
     linkSecret: randomBytes(24).toString('base64url'),
+    control: null,
+    attempts: [{ attempt: 1, startedAtMs: createdAtMs, summary: null }],
     summary: null,
   };
   const existing = await services.runs.insert(row);
@@ -120,13 +75,7 @@ async function start(
       `run ${runId} is started: "${plan.analysis}" on ${plan.deployment}, ${plan.concurrency} calls at a time`,
     );
   }
-  const { linkSecret } = existing ?? row;
-  const management = client.createHttpManagementPayload(runId);
-  return {
-    status: 202,
-    headers: { Location: signedLink(request, runId, linkSecret, Date.now()), 'Retry-After': RETRY_AFTER_SECONDS },
-    jsonBody: { runId, replayed: existing !== null, links: runLinks(request, runId), management },
-  };
+  return acceptedReply(request, client, existing ?? row, { replayed: existing !== null });
 }
 
 function givenId(request: HttpRequest, { runId }: RunRequest): { field: string; value: unknown } {
@@ -134,18 +83,14 @@ function givenId(request: HttpRequest, { runId }: RunRequest): { field: string; 
   return { field: 'Idempotency-Key', value: request.headers.get('idempotency-key') };
 }
 
-function runIdOf({ source }: Services, request: HttpRequest, { runId }: RunRequest): string {
+/** The id in the body, or that of the idempotency key; null without either. */
+function givenRunIdOf({ source }: Services, request: HttpRequest, { runId }: RunRequest): string | null {
   const key = request.headers.get('idempotency-key');
   if (key !== null && runId !== undefined) throw invalid('Idempotency-Key', key, 'none beside a runId in the body');
   if (key !== null && key.trim() === '') throw invalid('Idempotency-Key', key, 'a text, or no such header');
-  return runId ?? (key === null ? randomUUID() : source.sha256(key).slice(0, 32));
+  return runId ?? (key === null ? null : source.sha256(key).slice(0, 32));
 }
 
-/** Starts the orchestration; a request that lost the race against its own repetition finds it started. */
-async function startOnce(client: df.DurableClient, input: RunInput): Promise<void> {
-  try {
-    await client.startNew(CONTRACTS.processIssues.name, { instanceId: input.runId, input });
-  } catch (error) {
-    if ((await instanceOf(client, input.runId)) === null) throw error;
-  }
+function requestHashOf({ source }: Services, request: RunRequest, runId: string): string {
+  return source.sha256(JSON.stringify({ ...request, runId }));
 }

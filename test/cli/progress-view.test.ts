@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createProgressView } from '../../cli/progress-view.ts';
+import type { RunStatus } from '../../src/core/run-status.ts';
 import { unsuccessful } from '../helpers/factories.ts';
 import { statusOf, THREE_LINES } from '../helpers/fake-app.ts';
 
@@ -58,11 +59,51 @@ describe('without a terminal', () => {
 
   it('says what it does when it is not counting issues', () => {
     const { view, lines, at } = lineHarness(null);
-    const { progress } = statusAfter(0);
-    view.update({ progress: { ...progress, total: 0 }, phase: 'loading' });
+    const status = statusAfter(0);
+    const { progress } = status;
+    view.update({ ...status, progress: { ...progress, total: 0 }, phase: 'loading' });
     at(10_000);
-    view.update({ progress: { ...progress, total: 5, done: 5 }, phase: 'reporting' });
+    view.update({ ...status, progress: { ...progress, total: 5, done: 5 }, phase: 'reporting' });
     expect(lines).toEqual(['0/? | reading the issues', '5/5 | writing the report']);
+  });
+});
+
+describe('what a run stands still for', () => {
+  const linesFor = (changes: Partial<RunStatus>) => {
+    const { view, lines } = lineHarness();
+    view.update({ ...statusAfter(2), ...changes });
+    return lines.at(-1);
+  };
+
+  it.each([
+    ['tokens', 'waits for tokens'],
+    ['requests', 'waits for requests'],
+    ['service', 'waits for the service'],
+    ['budget', 'waits for its budget'],
+    ['paused', 'paused'],
+  ] as const)('%s', (waitingFor, text) => {
+    expect(linesFor({ waitingFor })).toBe(`2/5 | ${text} | 2 succeeded`);
+  });
+
+  it('is what it was told before what its streams say', () => {
+    expect(linesFor({ status: 'paused', waitingFor: 'tokens' })).toBe('2/5 | paused | 2 succeeded');
+    expect(linesFor({ status: 'cancelling', waitingFor: 'paused' })).toBe('2/5 | cancelling | 2 succeeded');
+  });
+
+  it('is nothing once all is done', () => {
+    expect(linesFor({ ...statusAfter(5), waitingFor: 'tokens' })).toBe('5/5 | 1 failed | 1 skipped | 3 succeeded');
+  });
+
+  it('comes with what is taken of the nearer cap', () => {
+    const caps = (maxCostUsd: number | null, maxTokens: number | null) =>
+      linesFor({ caps: { maxCostUsd, maxTokens } })?.split(' | ')[1];
+    expect(caps(0.5, null)).toBe('$0.0020 of $0.5000 taken');
+    expect(caps(0.5, 300)).toBe('220 of 300 tokens taken');
+    expect(caps(0.0021, 300)).toBe('$0.0020 of $0.0021 taken');
+    expect(caps(null, 1_000_000)).toBe('220 of 1,000,000 tokens taken');
+    const { progress } = statusAfter(2);
+    const unpriced = { progress: { ...progress, costUsd: null }, caps: { maxCostUsd: 0.5, maxTokens: null } };
+    expect(linesFor(unpriced)).toBe('2/5 | 2 succeeded');
   });
 });
 
@@ -98,11 +139,12 @@ describe('on a terminal', () => {
     let nowMs = 0;
     const terminal = { barStream: stream, err: () => {} };
     const view = createProgressView({ terminal, nowMs: () => nowMs, issues: 10_000 });
-    const { progress } = statusAfter(0);
-    view.update({ progress: { ...progress, total: 10_000, done: 0 }, phase: 'analyzing' });
+    const status = statusAfter(0);
+    const { progress } = status;
+    view.update({ ...status, progress: { ...progress, total: 10_000, done: 0 } });
     nowMs = 10_000;
     const done = counts.succeeded + counts.failed + counts.skipped;
-    view.update({ progress: { ...progress, ...counts, total: 10_000, done }, phase: 'analyzing' });
+    view.update({ ...status, progress: { ...progress, ...counts, total: 10_000, done } });
     view.stop();
     // Nothing was done in any state before.
     return written().slice(written().indexOf('█')).trimEnd();

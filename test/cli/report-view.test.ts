@@ -61,6 +61,27 @@ describe('headline', () => {
   });
 });
 
+describe('the first lines', () => {
+  it('are outcome, cost and verdict, before anything else', () => {
+    const verdict = { bound: 'concurrency' as const, sentence: 'Bound by concurrency: raise it.' };
+    expect(viewOf(THREE_LINES, { verdict }).split('\n').slice(0, 4)).toEqual([
+      'All 3 issues succeeded in 1 min 30 s.',
+      'Cost: $0.0030 by list price, 0.1 cents an issue.',
+      'Bound by concurrency: raise it.',
+      '',
+    ]);
+  });
+
+  it('do without a verdict in reports of version 0.1.0', () => {
+    expect(viewOf(THREE_LINES, { verdict: null }).split('\n')[2]).toBe('');
+  });
+
+  it('are all of a report whose issues could not be read', () => {
+    const report = { ...reportOf([]), status: 'failed' as const, verdict: null };
+    expect(view(report)).toBe('The run failed: its issues could not be read.');
+  });
+});
+
 describe('table', () => {
   it('has priorities from critical to low, the largest category first, and sums that add up', () => {
     const text = viewOf([
@@ -113,13 +134,55 @@ describe('table', () => {
 describe('figures', () => {
   const lineOf = (name: string, text: string) => text.split('\n').find(line => line.startsWith(name));
 
-  it('shows latencies, throughput and tokens', () => {
-    const latencyMs = { mean: 500, p50: 410, p95: 918, p99: 1_300, max: 2_000 };
+  it('shows times of calls, throughput and tokens', () => {
+    const callMs = { mean: 500, p50: 410, p95: 918, p99: 1_300, max: 2_000 };
     const tokens = { promptTokens: 30_852, cachedTokens: 1_024, completionTokens: 6_318, totalTokens: 37_170 };
-    const text = viewOf(THREE_LINES, { latencyMs, tokens, durationMs: 1_000 });
-    expect(lineOf('Latency', text)).toMatch(/p50 410 ms, p95 918 ms, p99 1.3 s, longest 2.0 s$/);
-    expect(lineOf('Throughput', text)).toMatch(/3.0\/s \(180\/min\), up to 10 calls at a time$/);
+    const inFlight = { most: 10, mean: 9.68, overMs: 1_000 };
+    const text = viewOf(THREE_LINES, { callMs, tokens, durationMs: 1_000, inFlight });
+    expect(lineOf('Call ', text)).toMatch(/p50 410 ms, p95 918 ms, p99 1.3 s, longest 2.0 s$/);
+    expect(lineOf('Throughput', text)).toMatch(/3.0\/s \(180\/min\), up to 10 calls in flight, 9.7 on average$/);
     expect(lineOf('Tokens', text)).toMatch(/30,852 prompt \(1,024 of them cached\) \+ 6,318 completion = 37,170$/);
+  });
+
+  it('shows where the time of an issue went', () => {
+    const none = { queue: 0, model: 0, throttle: 0, retry: 0 };
+    const text = viewOf(THREE_LINES, { spentMs: { total: none, mean: { ...none, queue: 3_200, model: 1_100 } } });
+    expect(lineOf('Each issue', text)).toMatch(/ 3.2 s queued, 1.1 s in calls on average$/);
+    const waits = { queue: 0, model: 1_100, throttle: 900, retry: 2_000 };
+    expect(lineOf('Each issue', viewOf(THREE_LINES, { spentMs: { total: none, mean: waits } }))).toMatch(
+      / 0 ms queued, 1.1 s in calls, 900 ms throttled, 2.0 s before retries on average$/,
+    );
+  });
+
+  it('shows what the deployment admits, and what was made of it', () => {
+    const tokensPerMinute = { achieved: 96_000, allowed: 100_000 };
+    const text = viewOf(THREE_LINES, { tokensPerMinute, requestsPerMinute: { achieved: 80.4, allowed: null } });
+    expect(lineOf('Each minute', text)).toMatch(/ 96,000 of 100,000 \(96 %\) tokens, 80 requests$/);
+    const nothing = { achieved: 0, allowed: 100 };
+    expect(viewOf(THREE_LINES, { tokensPerMinute: nothing, requestsPerMinute: nothing })).not.toContain('Each minute');
+  });
+
+  it('shows waits of a second and more, as one stream had them', () => {
+    const waitedMs = { tokens: 60_000, requests: 1_000, service: 4_000, budget: 2_000, paused: 6_000 };
+    expect(lineOf('Waits', viewOf(THREE_LINES, { streams: 2, waitedMs }))).toMatch(
+      / 30.0 s for tokens, 2.0 s for the service, 1.0 s for the budget, 3.0 s paused, in each stream on average$/,
+    );
+    expect(viewOf(THREE_LINES)).not.toContain('Waits');
+  });
+
+  it('shows what storage took, and how long answers were', () => {
+    const text = viewOf(THREE_LINES, {
+      storage: { operations: 9, perIssue: 3, ms: 45 },
+      completionTokens: { mean: 142, p995: 310, max: 500, reserved: 1_200 },
+    });
+    expect(lineOf('Storage', text)).toMatch(/ 3.0 operations an issue, 5 ms each$/);
+    expect(lineOf('Answers', text)).toMatch(/ 142 tokens on average, 99.5 % within 310; 1,200 reserved for each$/);
+    const bare = viewOf(THREE_LINES, { completionTokens: null });
+    expect([lineOf('Storage', bare), lineOf('Answers', bare)]).toEqual([undefined, undefined]);
+  });
+
+  it('leaves out the throughput of a retry, which has only done the rest', () => {
+    expect(lineOf('Throughput', viewOf(THREE_LINES, { attempt: 2 }))).toBeUndefined();
   });
 
   it('counts in the throughput only what was started', () => {
@@ -127,24 +190,32 @@ describe('figures', () => {
     expect(lineOf('Throughput', text)).toContain('3.0/s');
   });
 
-  it('leaves out latency and throughput where there are none', () => {
+  it('leaves out times and throughput where there are none', () => {
     const text = viewOf([unsuccessful('not_started', 'deadline')]);
-    expect(lineOf('Latency', text)).toBeUndefined();
+    expect([lineOf('Call ', text), lineOf('Each issue', text)]).toEqual([undefined, undefined]);
     expect(lineOf('Throughput', text)).toBeUndefined();
   });
 
   it('says when nothing was billed, and when the price is not known', () => {
     const report = reportOf(THREE_LINES);
-    expect(lineOf('Cost', view(report, true))).toMatch(/\$0.0030 by list price; simulated, nothing was billed$/);
-    expect(lineOf('Cost', view(report, null))).toMatch(/\$0.0030 by list price$/);
-    expect(lineOf('Cost', view({ ...report, costUsd: null, deployment: 'ours' }))).toMatch(/price of ours unknown$/);
+    const price = 'Cost: $0.0030 by list price, 0.1 cents an issue';
+    expect(lineOf('Cost', view(report, true))).toBe(`${price}; simulated, nothing was billed.`);
+    expect(lineOf('Cost', view(report, null))).toBe(`${price}.`);
+    expect(lineOf('Cost', view({ ...report, costPerIssueUsd: 0.0123 }))).toContain(', $0.0123 an issue.');
+    const unknown = { costUsd: null, costPerIssueUsd: null, deployment: 'ours' };
+    expect(lineOf('Cost', view({ ...report, ...unknown }))).toBe('Cost: price of ours unknown.');
+  });
+
+  it('says which share of the answers was free', () => {
+    expect(lineOf('Cost', viewOf(THREE_LINES, { hitRate: 0.178 }))).toMatch(/; 18 % of the answers took no call\.$/);
+    expect(lineOf('Cost', viewOf(THREE_LINES))).not.toContain('took no call');
   });
 
   it('says what was saved and what was put back, only if something was', () => {
     expect(lineOf('Calls', viewOf(THREE_LINES))).toMatch(/ 3$/);
-    const changes = { coalesced: 2, cached: 1_000, deferrals: 7 };
+    const changes = { coalesced: 2, cached: 1_000, deferrals: 7, throttled: 9 };
     const expected =
-      /3, 2 answered by the call of an equal issue, 1,000 from the cache, 7 times put back because the service was busy$/;
+      /3, 2 answered by the call of an equal issue, 1,000 from the cache, 9 refused for its limits, 7 times put back because the service was busy$/;
     expect(lineOf('Calls', viewOf(THREE_LINES, changes))).toMatch(expected);
   });
 

@@ -8,8 +8,10 @@ function hazards(text: string, name = 'example.ts'): string[] {
   return replayHazardsOf({ path: `src/orchestrators/${name}`, text });
 }
 
-test('there are orchestrators to check', () => {
-  expect(files.map(({ path }) => path)).toContain('src/orchestrators/process-stream.ts');
+test('there are orchestrators and entities to check', () => {
+  const paths = files.map(({ path }) => path);
+  expect(paths).toContain('src/orchestrators/process-stream.ts');
+  expect(paths).toContain('src/entities/capacity.ts');
 });
 
 test.each(files)('$path gives the same answer on every replay', file => {
@@ -69,7 +71,7 @@ describe('the check lets pass', () => {
     'const most = Math.max(1, 2);',
     'const task: Task = context.df.callActivity(name); let when: Date; type P = Promise<string>;',
     "import type { Task } from 'durable-functions';",
-    "import { RetryOptions } from 'durable-functions'; import { draw } from '../core/stream-state.ts';",
+    "import { RetryOptions } from 'durable-functions'; import { fold } from '../core/stream-state.ts';",
     'const timeouts = { fetch: 1, process: 2, Date: 3 }; const x = timeouts.fetch + timeouts.process;',
   ])('%s', text => {
     expect(hazards(text)).toEqual([]);

@@ -137,7 +137,7 @@ describe('results', () => {
     const csv = await app.call('GET', `/runs/${runId}/results?format=csv`);
     expect(csv.headers.get('content-type')).toBe('text/csv; charset=utf-8');
     expect(csv.text.split('\n')[0]).toBe(
-      'index,id,title,outcome,code,coalescedWith,latencyMs,promptTokens,completionTokens,costUsd,' +
+      'index,id,title,outcome,code,coalescedWith,cached,callMs,calls,promptTokens,completionTokens,costUsd,' +
         'category,priority,priorityReason,component,summary,labels,missingInformation,language,confidence',
     );
     const skipped = await app.call('GET', `/runs/${runId}/results?format=csv&outcome=skipped`);
@@ -162,7 +162,8 @@ describe('results', () => {
     await app.finished(early);
     expect((await app.call('GET', `/runs/${early}/report`)).json).toMatchObject({
       total: 60,
-      latencyMs: { p95: expect.any(Number) },
+      callMs: { p95: expect.any(Number) },
+      verdict: { sentence: expect.any(String) },
     });
   });
 });
