@@ -24,6 +24,8 @@ export interface RunsOptions {
   readonly quick: boolean;
   /** Names of the cases; all of them if empty. */
   readonly cases: readonly string[];
+  /** Names of the contenders; each case's own if empty. */
+  readonly contenders: readonly string[];
   /** How many seeds: 1, 2, ... */
   readonly seeds: number;
   /** Contenders at work at one time. They wait most of their time, but each is several processes. */
@@ -38,9 +40,15 @@ const QUICK_CASES: readonly string[] = ['small', 'two-runs'];
 /** The names of the cases. */
 export const CASE_NAMES: readonly string[] = CASES.map(({ name }) => name);
 
-function casesOf({ quick, cases }: RunsOptions): readonly BenchCase[] {
+/** The names of the contenders. */
+export const CONTENDER_NAMES: readonly string[] = Object.keys(CONTENDERS);
+
+function casesOf({ quick, cases, contenders: wanted }: RunsOptions): readonly BenchCase[] {
   const names = cases.length > 0 ? cases : quick ? QUICK_CASES : CASE_NAMES;
-  const chosen = CASES.filter(({ name }) => names.includes(name));
+  const chosen = CASES.filter(({ name }) => names.includes(name)).map(bench => ({
+    ...bench,
+    contenders: bench.contenders.filter(name => wanted.length === 0 || wanted.includes(name)),
+  }));
   return quick ? chosen.map(quickened) : chosen;
 }
 

@@ -20,7 +20,12 @@ export interface BenchCase {
   /** How many times as fast as real time passes. */
   readonly timeScale: number;
   /** What the service admits beside the concurrency; the tokens as a share of what so many calls would use up. */
-  readonly limits: { readonly tokenShare?: number; readonly requestsPerMinute?: number };
+  readonly limits: {
+    readonly tokenShare?: number;
+    /** Room for answers that the tokens are reckoned with; default what the analysis asks for. */
+    readonly answerTokens?: number;
+    readonly requestsPerMinute?: number;
+  };
   /** Share of the issues that repeat an earlier one. */
   readonly duplicates: number;
   /** Whether the hosts imitate the waits of Azure Storage. */
@@ -55,6 +60,10 @@ const USUAL = {
   contenders: EVERYBODY,
 } satisfies Omit<BenchCase, 'name' | 'title'>;
 
+/** What Fanfold has learned of these answers after the warm-up: 99.5 % of them and a quarter more. */
+const LEARNED_ANSWER_TOKENS = 160;
+const HALF_WITH_LEARNED_ROOM = { tokenShare: 0.5, answerTokens: LEARNED_ANSWER_TOKENS };
+
 /** The cases, in the order in which they are run and shown. */
 export const CASES: readonly BenchCase[] = [
   { ...USUAL, name: 'small', title: '50 issues', issues: 50, concurrency: 5, timeScale: 2 },
@@ -64,7 +73,13 @@ export const CASES: readonly BenchCase[] = [
     name: 'tokens',
     title: '1,000 issues, and the tokens allow half of what the calls would use',
     limits: { tokenShare: 0.5 },
-    contenders: ['fanfold', 'fanfold-fixed-buffer', ...EVERYBODY.slice(1)],
+  },
+  {
+    ...USUAL,
+    name: 'tokens-learned',
+    title: '1,000 issues, and the tokens allow half of what the calls would use with the room that Fanfold has learned',
+    limits: HALF_WITH_LEARNED_ROOM,
+    contenders: ['fanfold', 'fanfold-fixed-buffer'],
   },
   {
     ...USUAL,
@@ -77,7 +92,7 @@ export const CASES: readonly BenchCase[] = [
     ...USUAL,
     name: 'two-runs',
     title: 'two runs of 500 issues at once under one limit of tokens',
-    limits: { tokenShare: 0.5 },
+    limits: HALF_WITH_LEARNED_ROOM,
     runs: 2,
     contenders: ['fanfold'],
   },

@@ -35,7 +35,8 @@ export interface Setting {
 /** Lays a case out for a seed. */
 export function settingOf(bench: BenchCase, seed: number): Setting {
   const { issues: count, duplicates, warmUpIssues, concurrency, limits } = bench;
-  const workload = createWorkload({ seed, count, duplicates });
+  const { answerTokens } = limits;
+  const workload = createWorkload({ seed, count, duplicates, ...(answerTokens && { answerTokens }) });
   const bounds: Bounds = {
     concurrency,
     ...(limits.tokenShare && { tokensPerMinute: tokensPerMinuteFor(workload, concurrency, limits.tokenShare) }),

@@ -59,13 +59,13 @@ export function questionAsked(): Question {
   };
 }
 
-function callOf(seed: number, issue: Issue): Call {
+function callOf(seed: number, issue: Issue, answerTokens: number): Call {
   const messages = messagesFor(analysis, issue);
   const text = messages.at(-1)?.content ?? '';
   const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
   return {
     text,
-    tokens: Math.ceil(characters / 4) + analysis.maxCompletionTokens,
+    tokens: Math.ceil(characters / 4) + answerTokens,
     latencyMs: drawLatencyMs(latencyOptions(seed), issueIdOf(text)),
   };
 }
@@ -74,11 +74,17 @@ function callOf(seed: number, issue: Issue): Call {
  * Invents issues and asks the simulator's dice about them.
  *
  * @param options.seed - of the simulator
+ * @param options.answerTokens - room for each answer; default what the analysis asks for
  * @param options.family - issues of other families differ throughout, though the simulator's seed is the same. Default 0
  */
-export function createWorkload({ seed, family = 0, ...rest }: IssueOptions & { readonly family?: number }): Workload {
+export function createWorkload({
+  seed,
+  family = 0,
+  answerTokens = analysis.maxCompletionTokens,
+  ...rest
+}: IssueOptions & { readonly family?: number; readonly answerTokens?: number }): Workload {
   const issues = inventIssues({ ...rest, seed: seed + 1_000_000 * family });
-  const calls = issues.map(issue => callOf(seed, issue));
+  const calls = issues.map(issue => callOf(seed, issue, answerTokens));
   return { seed, issues, calls, distinct: [...new Map(calls.map(call => [call.text, call])).values()] };
 }
 

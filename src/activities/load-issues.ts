@@ -34,36 +34,35 @@ export function createLoadIssues(services: Services) {
     const work = await store(services, input, analysis);
     if (attempt > 1) await keepAnswered(services, input, work);
     if (plan.useCache) await settleCached(services, input, analysis, work);
-    const open = [...work.open.keys()];
-    await services.pages.writeOpen(runId, attempt, open.length === work.distinct ? null : open);
-    const promptTokens = [...work.open.values()].reduce((sum, unit) => sum + unit.promptTokens, 0);
-    const promptTokensEach = open.length === 0 ? 0 : promptTokens / open.length;
-    return { total: work.total, units: open.length, kept: work.kept, promptTokensEach };
+    const { total, indexes, promptTokens, isDone, kept } = work;
+    const open = [...indexes.keys()].filter(unit => isDone[unit] !== 1);
+    await services.pages.writeOpen(runId, attempt, open.length === indexes.length ? null : open);
+    const sum = open.reduce((tokens, unit) => tokens + (promptTokens[unit] ?? 0), 0);
+    return { total, units: open.length, kept, promptTokensEach: open.length === 0 ? 0 : sum / open.length };
   });
 }
 
-/** A distinct issue that has no outcome yet. */
-interface OpenUnit {
-  readonly index: number;
-  readonly fingerprint: string;
-  readonly promptTokens: number;
-  readonly copies: number;
-  /** Its row of an earlier attempt of the run, which does not stay. */
-  earlier: LedgerRow | null;
-}
-
-/** What a run has to do, and what it need not. */
+/** What a run has to do: lists by the number of the distinct issue, as lean as a hundred thousand of them ask for. */
 interface Work {
+  /** Rows of the source. */
   readonly total: number;
-  readonly distinct: number;
-  /** By number, ascending. */
-  readonly open: Map<number, OpenUnit>;
+  /** Places in the input. */
+  readonly indexes: readonly number[];
+  readonly fingerprints: readonly string[];
+  readonly promptTokens: readonly number[];
+  /** By place in the input, where there are any. */
+  readonly copies: ReadonlyMap<number, number>;
+  /** 1 for what has its outcome. */
+  readonly isDone: Uint8Array;
+  /** Rows of an earlier attempt of the run that do not stay, where there are any. */
+  readonly earlier: Map<number, LedgerRow>;
+  /** What the done ones come to. */
   kept: Progress;
 }
 
-/** Takes a unit off the work: it has its outcome. */
-function keep(work: Work, number: number, { copies }: OpenUnit, row: SettledRow): void {
-  work.open.delete(number);
+function keep(work: Work, unit: number, row: SettledRow): void {
+  work.isDone[unit] = 1;
+  const copies = work.copies.get(work.indexes[unit] ?? -1) ?? 0;
   work.kept = addProgress(work.kept, progressOfRow(row, copies));
 }
 
@@ -72,29 +71,26 @@ async function store(
   { runId, source, plan }: RunInput,
   analysis: Analysis,
 ): Promise<Work> {
-  const found: Omit<OpenUnit, 'copies'>[] = [];
+  const [indexes, fingerprints, promptTokens]: [number[], string[], number[]] = [[], [], []];
   const issues = readIssues(source.format, blobs.chunks(source.blob));
   const placed = placeIssues(issues, issue => questionOf(analysis, plan.deployment, issue), source.limit);
   const { total, copies } = await pages.write(runId, placed, ({ index, sameAs, fingerprint, issue }) => {
     if (sameAs !== null) return;
-    found.push({
-      index,
-      fingerprint,
-      promptTokens: estimatedPromptTokens(messagesFor(analysis, issue)),
-      earlier: null,
-    });
+    indexes.push(index);
+    fingerprints.push(fingerprint);
+    promptTokens.push(estimatedPromptTokens(messagesFor(analysis, issue)));
   });
-  const open = new Map(found.map((unit, n) => [n, { ...unit, copies: copies.get(unit.index) ?? 0 }]));
-  return { total, distinct: found.length, open, kept: NO_PROGRESS };
+  const isDone = new Uint8Array(indexes.length);
+  return { total, indexes, fingerprints, promptTokens, copies, isDone, earlier: new Map(), kept: NO_PROGRESS };
 }
 
 /** Keeps what earlier attempts of the run have answered or skipped. */
 async function keepAnswered({ ledger }: Services, { runId, plan }: RunInput, work: Work): Promise<void> {
   const rowAt = ledger(plan.ledgerShards).openReader(runId);
-  for (const [number, unit] of work.open) {
-    const row = await rowAt(unit.index);
-    if (isKept(row)) keep(work, number, unit, row);
-    else unit.earlier = row;
+  for (const [unit, index] of work.indexes.entries()) {
+    const row = await rowAt(index);
+    if (isKept(row)) keep(work, unit, row);
+    else if (row) work.earlier.set(unit, row);
   }
 }
 
@@ -105,17 +101,18 @@ async function settleCached(
   analysis: Analysis,
   work: Work,
 ): Promise<void> {
-  const wanted = new Map([...work.open].map(([number, { fingerprint }]) => [fingerprint, number]));
+  const wanted = new Map<string, number>();
+  for (const [unit, fingerprint] of work.fingerprints.entries()) if (!work.isDone[unit]) wanted.set(fingerprint, unit);
   const writer = ledger(plan.ledgerShards).openWriter(runId);
   const storedFromMs = nowMs() - plan.cacheTtlMs;
   for await (const { fingerprint, answer } of cache.find(familyOf(analysis, plan.deployment), wanted, storedFromMs)) {
-    const number = wanted.get(fingerprint) ?? -1;
-    const unit = work.open.get(number);
+    const unit = wanted.get(fingerprint);
+    const index = unit === undefined ? undefined : work.indexes[unit];
     const checked = analysis.checkSchema.safeParse(answer);
-    if (!unit || !checked.success) continue;
-    const row = cachedRow(checked.data, attempt, unit.earlier);
-    await writer.add(unit.index, row);
-    keep(work, number, unit, row);
+    if (unit === undefined || index === undefined || work.isDone[unit] || !checked.success) continue;
+    const row = cachedRow(checked.data, attempt, work.earlier.get(unit) ?? null);
+    await writer.add(index, row);
+    keep(work, unit, row);
   }
   await writer.close();
 }

@@ -153,20 +153,24 @@ export interface Placed {
  */
 export function createCoalescer() {
   const firstIndex = new Map<string, number>();
-  const seenIds = new Map<string, { row: number; fingerprint: string }>();
+  const firstRowOfId = new Map<string, number>();
+  /** By place: the place of the first issue with the same content. */
+  const firsts: number[] = [];
   const copies = new Map<number, number>();
   let total = 0;
   return {
     add(issue: Issue, fingerprint: string): Placed {
       const index = total++;
-      const seen = seenIds.get(issue.id);
-      if (seen && seen.fingerprint !== fingerprint) {
+      const sameAs = firstIndex.get(fingerprint) ?? null;
+      const first = sameAs ?? index;
+      const row = firstRowOfId.get(issue.id);
+      if (row !== undefined && firsts[row - 1] !== first) {
         const field = `issues.${index}.id`;
-        const allowed = `one content for each id (a row without one has its number), but rows ${seen.row} and ${index + 1} differ`;
+        const allowed = `one content for each id (a row without one has its number), but rows ${row} and ${index + 1} differ`;
         throw new InvalidInputError([{ field, value: JSON.stringify(issue.id), allowed }]);
       }
-      if (!seen) seenIds.set(issue.id, { row: index + 1, fingerprint });
-      const sameAs = firstIndex.get(fingerprint) ?? null;
+      if (row === undefined) firstRowOfId.set(issue.id, index + 1);
+      firsts.push(first);
       if (sameAs === null) firstIndex.set(fingerprint, index);
       else copies.set(sameAs, (copies.get(sameAs) ?? 0) + 1);
       return { index, sameAs };

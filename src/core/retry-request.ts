@@ -30,6 +30,7 @@ export function retriedPlan(plan: RunPlan, request: RetryRequest, last: RunSumma
     ...plan,
     maxCostUsd: request.maxCostUsd ?? plan.maxCostUsd,
     maxTokens: request.maxTokens ?? plan.maxTokens,
+    spent: last === null ? plan.spent : { tokens: spentTokens, usd: spentUsd },
     deadlineMs: request.deadlineSeconds === undefined ? plan.deadlineMs : request.deadlineSeconds * 1_000,
   };
 }

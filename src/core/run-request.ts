@@ -92,6 +92,8 @@ export const RunPlanSchema = z.object({
   /** Null = no cap. */
   maxTokens: z.int().nullable(),
   maxCostUsd: z.number().nullable(),
+  /** What earlier attempts of the run took; it counts for the caps. */
+  spent: z.object({ tokens: z.int(), usd: z.number() }).default({ tokens: 0, usd: 0 }),
   useCache: z.boolean(),
   /** Answers older than that are not used again. */
   cacheTtlMs: z.int(),
@@ -166,6 +168,7 @@ export function planOf(request: RunRequest, settings: Settings, issues: number):
     price: price && { inputUsd: price.inputUsd, outputUsd: price.outputUsd },
     maxTokens: request.maxTokens ?? null,
     maxCostUsd: request.maxCostUsd ?? null,
+    spent: { tokens: 0, usd: 0 },
     useCache: request.useCache && settings.cacheTtlSeconds > 0,
     cacheTtlMs: settings.cacheTtlSeconds * 1_000,
     tokensPerMinute: choose('tokensPerMinute'),

@@ -8,7 +8,14 @@ const MAIN = join(import.meta.dirname, '../../bench/main.ts');
 
 test('the quick bench of runs has everyone answer every issue, and none faster than can be', async () => {
   const lines: string[] = [];
-  const options = { quick: true, cases: [], seeds: 1, parallel: 4, log: (line: string) => lines.push(line) };
+  const options = {
+    quick: true,
+    cases: [],
+    contenders: [],
+    seeds: 1,
+    parallel: 4,
+    log: (line: string) => lines.push(line),
+  };
   const bench = await benchRuns(options);
   const [small, together] = bench.cases;
   expect(bench.cases.map(({ bench: { name } }) => name)).toEqual(['small', 'two-runs']);
@@ -48,6 +55,7 @@ test('the quick bench of runs has everyone answer every issue, and none faster t
 
 test.each([
   [['--case', 'nothing'], 'one of: small, large'],
+  [['--contender', 'nobody'], 'one of: fanfold'],
   [['--seeds', '0'], 'seeds'],
   [['--parallel', 'x'], 'parallel'],
 ])('the command refuses %j', async (args, text) => {

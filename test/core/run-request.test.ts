@@ -66,7 +66,7 @@ describe('RunRequestSchema', () => {
     [{ issues: 'x' }, 'source.issues', '"x"', 'a list of issues'],
     [{ issues: [{}, 5] }, 'source.issues.1', '5', 'an object with a title or a description'],
     [{ uploadId: 5 }, 'source.uploadId', '5', 'an id answered by POST /api/uploads'],
-    [{ url: 'https://x' }, 'source.url', '"https://x"', 'no such field'],
+    [{ uploadId: 'u', url: 'https://x' }, 'source.url', '"https://x"', 'no such field'],
   ])('refuses the source %j', (source, field, value, allowed) => {
     expect(violationsOf({ source })).toEqual([{ field, value, allowed }]);
   });

@@ -27,6 +27,7 @@ export function plan(changes: Partial<RunPlan> = {}): RunPlan {
     price: { inputUsd: 0.15, outputUsd: 0.6 },
     maxTokens: null,
     maxCostUsd: null,
+    spent: { tokens: 0, usd: 0 },
     useCache: true,
     cacheTtlMs: 2_592_000_000,
     tokensPerMinute: null,

@@ -1,30 +1,46 @@
 import { describe, expect, test } from 'vitest';
-import { estimatedPromptTokens, messagesFor } from '../../src/core/analysis.ts';
-import { triage } from '../../src/core/triage.ts';
+import { type CapacityState, FRESH_CAPACITY } from '../../src/core/capacity/state.ts';
+import { PlanReplySchema } from '../../src/core/plan-reply.ts';
+import type { RunRequest } from '../../src/core/run-request.ts';
+import type { AnswerCache } from '../../src/services/answer-cache.ts';
 import * as source from '../../src/services/issue-source.ts';
 import type { RunRow } from '../../src/services/run-store.ts';
 import { createRunsPost } from '../../src/triggers/runs-post.ts';
-import { settings } from '../helpers/factories.ts';
+import { NOON_MS, settings, settledRow, summary } from '../helpers/factories.ts';
+import { knownCapacity, meter } from '../helpers/forecasts.ts';
 import { callHandler, httpRequest } from '../helpers/http.ts';
 import { startServer } from '../helpers/http-server.ts';
-import { createMemoryBlobs } from '../helpers/memory-stores.ts';
+import { createMemoryBlobs, createMemoryLedger } from '../helpers/memory-stores.ts';
+import { runRow } from '../helpers/run-rows.ts';
 
 const UPLOAD = 'u.csv';
 const UPLOADED = { source: { uploadId: UPLOAD } };
 const GIVEN = { source: { issues: [{ title: 'One' }, { title: 'Two' }, { title: 'One' }] } };
 const SERVICE = { endpoint: 'https://example.openai.azure.com', reachable: true, simulator: false };
 
+interface Stored {
+  /** Of the run that every id names. */
+  readonly row?: RunRow;
+  /** Of the deployment's entity; null = it was never used. */
+  readonly capacity?: CapacityState | object | null;
+  /** How many of the questions asked for are in the cache. */
+  readonly cached?: number;
+  readonly ledger?: ReturnType<typeof createMemoryLedger>;
+}
+
 /** The route over stores in memory with one upload, and a task hub that has no instance and takes every start. */
-async function openRoute() {
+async function openRoute({ row, capacity = null, cached = 0, ledger = createMemoryLedger() }: Stored = {}) {
   const blobs = createMemoryBlobs();
   await blobs.write(`_uploads/${UPLOAD}`, 'title\nOne\nTwo\nOne\n\n');
-  await blobs.write(`_uploads/${UPLOAD}.json`, JSON.stringify({ uploadId: UPLOAD, format: 'csv' }));
-  const hub = await startServer((response, { method }) => {
-    response.writeHead(method === 'POST' ? 202 : 404, { 'content-type': 'application/json' });
-    response.end(method === 'POST' ? JSON.stringify({ id: 'run-1' }) : '{}');
+  await blobs.write(`_uploads/${UPLOAD}.json`, JSON.stringify({ uploadId: UPLOAD, format: 'csv', issues: 3 }));
+  const hub = await startServer((response, { method, url }) => {
+    const state = url.startsWith('/entities/capacity/gpt-4o-mini') ? capacity : null;
+    response.writeHead(method === 'POST' ? 202 : state ? 200 : 404, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(method === 'POST' ? { id: 'run-1' } : (state ?? {})));
   });
   const rows: RunRow[] = [];
   const read: string[] = [];
+  const asked: Parameters<AnswerCache['count']>[] = [];
   const handler = createRunsPost({
     settings: settings({ tableShards: 4 }),
     blobs: {
@@ -39,26 +55,37 @@ async function openRoute() {
       write: blobs.write,
     },
     runs: {
-      insert: async row => {
-        rows.push(row);
+      async insert(inserted) {
+        rows.push(inserted);
         return null;
       },
+      read: async () => row ?? null,
     },
+    ledger: () => ledger,
+    cache: {
+      async count(...args) {
+        asked.push(args);
+        return cached;
+      },
+    },
+    tokenizer: { load: async () => text => text.length },
     model: { describe: async () => SERVICE },
     source,
+    nowMs: () => NOON_MS,
   });
   return {
     blobs,
     rows,
     read,
+    asked,
     starts: () => hub.received.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body)),
-    send: (body: object, query: Record<string, string> = {}) =>
+    send: (body: object, query: Record<string, string> = {}, headers: Record<string, string> = {}) =>
       callHandler(
         handler,
         httpRequest({
           method: 'POST',
           query,
-          headers: { 'content-type': 'application/json' },
+          headers: { 'content-type': 'application/json', ...headers },
           body: { string: JSON.stringify(body) },
         }),
         [],
@@ -75,25 +102,57 @@ describe('POST /api/runs?plan=true', () => {
   ])('says what issues that are %s would take, and starts nothing', async (_, body) => {
     await using route = await openRoute();
     const { status, json } = await route.send(body, { plan: 'true' });
-    const promptTokens = ['One', 'Two']
-      .map(title => estimatedPromptTokens(messagesFor(triage, { id: '1', title, description: '' })))
-      .reduce((sum, tokens) => sum + tokens, 0);
     expect(status).toBe(200);
-    expect(json).toEqual({
+    expect(PlanReplySchema.parse(json)).toEqual(json);
+    expect(json).toMatchObject({
       analysis: 'triage',
       deployment: 'gpt-4o-mini',
-      issues: 3,
-      distinct: 2,
-      calls: 2,
-      estimatedPromptTokens: promptTokens,
-      estimatedCompletionTokens: 360,
-      estimatedCostUsd: expect.closeTo((promptTokens * 0.15 + 360 * 0.6) / 1_000_000, 9),
-      concurrency: 10,
-      batchSize: 20,
-      streams: 3,
       service: { endpoint: SERVICE.endpoint, deployment: 'gpt-4o-mini', simulator: false },
+      ...{ issues: 3, distinct: 2, empty: 0, answered: 0, cached: 0, calls: 2 },
+      expected: { completionTokens: 360, admissionTokens: expect.any(Number), basis: 'assumed', boundBy: 'latency' },
     });
-    expect([route.rows, route.starts()]).toEqual([[], []]);
+    expect(json.expected.admissionTokens).toBeGreaterThan(2 * 1_200);
+    expect(json.settings[0]).toEqual({ name: 'concurrency', value: 3, from: 'a run of 1 to 10 issues' });
+    expect([route.rows, route.starts(), route.blobs.content.size]).toEqual([[], [], 2]);
+  });
+
+  test('goes by what is known of the deployment', async () => {
+    const capacity = knownCapacity({
+      tokens: meter(90_000),
+      calls: { count: 50, seconds: 50, squares: 50 },
+      answers: { triage: { '5': 300 } },
+    });
+    await using route = await openRoute({ capacity });
+    const { json } = await route.send(GIVEN, { plan: 'true' });
+    expect(json.limits[0]).toEqual({ name: 'tokensPerMinute', value: 90_000, from: 'the deployment' });
+    expect(json.expected).toMatchObject({ completionTokens: 2 * 72, basis: 'observed', answers: 'observed' });
+    expect(json.warnings).toEqual([]);
+  });
+
+  test.each([[{ of: 'another version' }], [{ ...FRESH_CAPACITY, runs: 7 }]])(
+    'takes a deployment for unknown whose state is %j',
+    async capacity => {
+      await using route = await openRoute({ capacity });
+      const { status, json } = await route.send(GIVEN, { plan: 'true' });
+      expect([status, json.expected.basis]).toEqual([200, 'assumed']);
+    },
+  );
+
+  test('asks the cache for each distinct question that is none of an empty issue, as old as may be', async () => {
+    await using route = await openRoute({ cached: 1 });
+    const issues = [...GIVEN.source.issues, { title: '...' }];
+    const { json } = await route.send({ source: { issues } }, { plan: 'true' });
+    expect(json).toMatchObject({ issues: 4, distinct: 3, empty: 1, cached: 1, calls: 1 });
+    const [[family, wanted, storedFromMs] = []] = route.asked;
+    expect(family).toMatchObject({ analysis: 'triage', deployment: 'gpt-4o-mini' });
+    expect(wanted?.size).toBe(2);
+    expect(storedFromMs).toBe(NOON_MS - 2_592_000_000);
+  });
+
+  test('does not ask the cache for a run that does not use it', async () => {
+    await using route = await openRoute({ cached: 2 });
+    const { json } = await route.send({ ...GIVEN, useCache: false }, { plan: 'true' });
+    expect([json.cached, json.calls, route.asked]).toEqual([0, 2, []]);
   });
 
   test.each(['1', 'yes', 'TRUE', ''])('is refused with %j, and starts nothing', async plan => {
@@ -102,6 +161,41 @@ describe('POST /api/runs?plan=true', () => {
     expect(status).toBe(400);
     expect(json.violations).toEqual([{ field: 'plan', value: JSON.stringify(plan), allowed: 'one of: true, false' }]);
     expect([route.rows, route.starts()]).toEqual([[], []]);
+  });
+});
+
+describe('the plan of a run that was there before', () => {
+  const BODY: Pick<RunRequest, 'runId' | 'source'> = { ...GIVEN, runId: 'run-1' };
+
+  /** The row that a start writes for a body, and a ledger in which its first issue is answered. */
+  async function earlier(body: object) {
+    await using route = await openRoute();
+    await route.send(body);
+    const ledger = createMemoryLedger();
+    await ledger.write('run-1', 0, settledRow(), null);
+    await ledger.write('run-1', 1, settledRow({ outcome: 'failed', code: 'timeout' }), null);
+    return { row: runRow({ ...route.rows[0], summary: summary() }), ledger };
+  }
+
+  test('leaves out what it has answered', async () => {
+    await using route = await openRoute(await earlier(BODY));
+    const { json } = await route.send(BODY, { plan: 'true' });
+    expect(json).toMatchObject({ issues: 3, distinct: 2, answered: 1, calls: 1 });
+    expect(route.asked[0]?.[1].size).toBe(1);
+  });
+
+  test('by an idempotency key, too', async () => {
+    await using route = await openRoute(await earlier(BODY));
+    const { json } = await route.send(GIVEN, { plan: 'true' }, { 'idempotency-key': 'k' });
+    expect(json.answered).toBe(0);
+  });
+
+  test('counts everything while it is under way, and for another request', async () => {
+    const { row, ledger } = await earlier(BODY);
+    await using underWay = await openRoute({ row: { ...row, summary: null }, ledger });
+    expect((await underWay.send(BODY, { plan: 'true' })).json.answered).toBe(0);
+    await using other = await openRoute({ row, ledger });
+    expect((await other.send({ ...BODY, limit: 2 }, { plan: 'true' })).json.answered).toBe(0);
   });
 });
 
@@ -120,7 +214,7 @@ describe('POST /api/runs', () => {
         plan: route.rows[0]?.plan,
       },
     ]);
-    expect(route.rows[0]?.plan.ledgerShards).toBe(4);
+    expect(route.rows[0]?.plan).toMatchObject({ ledgerShards: 4, concurrency: 3 });
     expect([...route.blobs.content.keys()]).toEqual([`_uploads/${UPLOAD}`, `_uploads/${UPLOAD}.json`]);
   });
 

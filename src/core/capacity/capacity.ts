@@ -57,7 +57,8 @@ export function control(before: CapacityState, { runId, control: wish, nowMs }: 
   const state = withTime(before, nowMs);
   const run = state.runs[runId];
   if (!run) return state;
-  const told = withShare(state, runId, { ...run, control: wish });
+  // What is wrong for every issue stays wrong.
+  const told = withShare(state, runId, { ...run, control: run.control === 'fatal' ? 'fatal' : wish });
   return wish === 'go' ? told : givenUp(told, grant => grant.runId === runId);
 }
 

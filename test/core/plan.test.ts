@@ -1,0 +1,230 @@
+import { describe, expect, test } from 'vitest';
+import { type CapacityState, FRESH_CAPACITY } from '../../src/core/capacity/state.ts';
+import type { Estimate } from '../../src/core/estimate.ts';
+import { type PlanFacts, planReply } from '../../src/core/plan.ts';
+import { PlanReplySchema } from '../../src/core/plan-reply.ts';
+import { parseInput } from '../../src/core/problems.ts';
+import { planOf, RunRequestSchema } from '../../src/core/run-request.ts';
+import type { Settings } from '../../src/core/settings.ts';
+import { NOON_MS, settings } from '../helpers/factories.ts';
+import { knownCapacity, meter } from '../helpers/forecasts.ts';
+
+const SERVICE = { endpoint: 'https://example.openai.azure.com', deployment: 'gpt-4o-mini', simulator: false };
+/** Two hundred issues, none of them empty, with prompts of 800 tokens. */
+const ESTIMATE: Estimate = {
+  calls: 200,
+  empty: 0,
+  promptTokens: 160_000,
+  countedShare: 1,
+  admission: { mean: 500, cv: 0.3 },
+};
+const LIMITS = { tokens: meter(1_000_000), requests: meter(6_000) };
+const CALLS = { count: 100, seconds: 200, squares: 500 };
+
+interface Changes {
+  readonly request?: object;
+  readonly settings?: Partial<Settings>;
+  readonly estimate?: Partial<Estimate>;
+  readonly counts?: Partial<PlanFacts['counts']>;
+  readonly capacity?: Partial<CapacityState>;
+}
+
+/** The plan of 200 issues for a deployment that has answered and told its limits. */
+function planned(changes: Changes = {}) {
+  const request = parseInput(RunRequestSchema, { source: { uploadId: 'u' }, ...changes.request });
+  const all = settings(changes.settings);
+  const estimate = { ...ESTIMATE, ...changes.estimate };
+  const distinct = estimate.calls + estimate.empty + (changes.counts?.answered ?? 0);
+  return planReply({
+    chosen: planOf(request, all, distinct),
+    settings: all,
+    service: SERVICE,
+    counts: { issues: distinct, distinct, answered: 0, cached: 0, ...changes.counts },
+    estimate,
+    capacity: knownCapacity({ ...LIMITS, calls: CALLS, ...changes.capacity }),
+    nowMs: NOON_MS,
+  });
+}
+
+const contending = (seenAtMs: number): CapacityState['runs'][string] => ({
+  ...{ seenAtMs, cursor: 0, control: 'go', tag: 0, isDelayed: true, tokensEach: 1, spentTokens: 0, spentUsd: 0 },
+});
+
+describe('a plan', () => {
+  test('passes its own schema', () => {
+    expect(PlanReplySchema.parse(planned())).toEqual(planned());
+  });
+
+  test('counts what has to be asked, and what has not', () => {
+    const changes = { estimate: { calls: 150, empty: 5 }, counts: { issues: 220, answered: 45, cached: 30 } };
+    const { issues, distinct, empty, answered, cached, calls } = planned(changes);
+    expect({ issues, distinct, empty, answered, cached, calls }).toEqual({
+      ...{ issues: 220, distinct: 200, empty: 5, answered: 45, cached: 30, calls: 120 },
+    });
+  });
+
+  test('expects tokens and cost of the calls alone, in proportion where answers are cached', () => {
+    expect(planned().expected).toMatchObject({
+      promptTokens: 160_000,
+      completionTokens: 200 * 180,
+      admissionTokens: 200 * 1_700,
+      costUsd: expect.closeTo((160_000 * 0.15 + 36_000 * 0.6) / 1e6, 9),
+      answers: 'typical',
+    });
+    const half = planned({ counts: { cached: 100 } });
+    expect(half.expected).toMatchObject({
+      promptTokens: 80_000,
+      completionTokens: 18_000,
+      admissionTokens: 170_000,
+      costUsd: expect.closeTo(Number(planned().expected.costUsd) / 2, 9),
+    });
+  });
+
+  test('expects answers as they were so far, and room as it has been learned', () => {
+    // Steps of 16 tokens: answers of 97 to 112.
+    const { expected } = planned({ capacity: { answers: { triage: { '7': 400 } } } });
+    expect(expected).toMatchObject({ answers: 'observed', completionTokens: 200 * 104 });
+    expect(expected.admissionTokens).toBeLessThan(200 * 700);
+    expect(planned({ capacity: { answers: { other: { '7': 400 } } } }).expected.answers).toBe('typical');
+  });
+
+  test('expects the time that calls took so far, once there were a few', () => {
+    const { basis, durationMs, boundBy } = planned().expected;
+    expect({ basis, boundBy }).toEqual({ basis: 'observed', boundBy: 'concurrency' });
+    // 200 calls of 2 s, 10 at a time.
+    expect(durationMs / 40_000).toBeGreaterThan(1);
+    expect(durationMs / 40_000).toBeLessThan(1.15);
+    const assumed = planned({ capacity: { calls: { count: 4, seconds: 8, squares: 16 } } }).expected;
+    expect(assumed.basis).toBe('assumed');
+    expect(assumed.durationMs / 80_000).toBeCloseTo(1.08, 1);
+  });
+
+  test('where there is nothing to ask, takes nothing', () => {
+    const { calls, expected, warnings } = planned({
+      counts: { cached: 200 },
+      capacity: FRESH_CAPACITY,
+      request: { deployment: 'mine' },
+    });
+    expect(calls).toBe(0);
+    expect(expected).toMatchObject({
+      ...{ promptTokens: 0, completionTokens: 0, admissionTokens: 0, durationMs: 0, boundBy: 'nothing' },
+    });
+    expect(warnings).toEqual([]);
+    expect(planned({ estimate: { calls: 0, empty: 3, promptTokens: 0 } })).toMatchObject({ calls: 0, empty: 3 });
+  });
+
+  test('does not know the cost of a deployment whose model nobody knows', () => {
+    expect(planned({ request: { deployment: 'mine' } }).expected.costUsd).toBeNull();
+  });
+
+  test('says which settings were chosen, and why', () => {
+    expect(planned({ request: { streams: 2 }, settings: { batchSize: 30 } }).settings).toEqual([
+      { name: 'concurrency', value: 10, from: 'a run of 51 issues or more' },
+      { name: 'batchSize', value: 30, from: 'AI_BATCH_SIZE' },
+      { name: 'streams', value: 2, from: 'the request' },
+      { name: 'batchDelayMs', value: 1_000, from: 'default' },
+      { name: 'requestTimeoutSeconds', value: 120, from: 'a run of 51 issues or more' },
+    ]);
+  });
+
+  test('says which limits are known, and from where', () => {
+    expect(
+      planned({ request: { tokensPerMinute: 5_000 }, capacity: { requests: FRESH_CAPACITY.requests } }).limits,
+    ).toEqual([
+      { name: 'tokensPerMinute', value: 5_000, from: 'the request' },
+      { name: 'requestsPerMinute', value: null, from: 'not known yet' },
+      { name: 'bufferPercent', value: 20, from: 'default, shrinking as estimates prove right' },
+    ]);
+    const set = planned({ settings: { bufferPercent: 0, requestsPerMinute: 90 }, capacity: { error: 0.1 } }).limits;
+    expect(set).toEqual([
+      { name: 'tokensPerMinute', value: 1_000_000, from: 'the deployment' },
+      { name: 'requestsPerMinute', value: 90, from: 'AI_REQUESTS_PER_MINUTE' },
+      { name: 'bufferPercent', value: 0, from: 'RATE_LIMIT_BUFFER' },
+    ]);
+    expect(planned({ capacity: { error: 0.1 } }).limits[2]?.value).toBe(7);
+  });
+});
+
+describe('the expected time', () => {
+  const durationOf = (changes: Changes) => planned(changes).expected.durationMs;
+
+  test('takes more processes into account, up to the ceiling of the host', () => {
+    const two = { concurrency: 5, workerProcesses: 2 };
+    expect(durationOf({ settings: two })).toBe(durationOf({ settings: { concurrency: 10 } }));
+    const three = { concurrency: 5, workerProcesses: 3, ceiling: 12 };
+    expect(durationOf({ settings: three })).toBeLessThan(durationOf({ settings: two }));
+    const exact = { ...two, concurrency: 5 };
+    expect(durationOf({ settings: exact, request: { concurrencyScope: 'run' } })).toBeGreaterThan(
+      1.7 * durationOf({ settings: exact }),
+    );
+  });
+
+  test('is longer under limits that other runs use up, which get their share', () => {
+    const limited = { tokens: meter(60_000) };
+    const runs = { 'a:1': contending(NOON_MS - 1_000), 'b:1': contending(NOON_MS - 60_000) };
+    const shared = planned({ capacity: { ...limited, runs } });
+    expect(shared.expected.durationMs / durationOf({ capacity: limited })).toBeCloseTo(2, 0);
+    expect(shared.limits[0]?.value).toBe(60_000);
+    expect(shared.warnings).toEqual([
+      '1 other run uses up the limits now: each has its share, as the expected time takes into account',
+    ]);
+    const set = { request: { tokensPerMinute: 60_000 }, capacity: { runs } };
+    expect(planned(set).expected.durationMs).toBe(shared.expected.durationMs);
+  });
+
+  test('ends where a cap stops the run', () => {
+    expect(durationOf({ request: { maxTokens: 98_000 } })).toBe(
+      durationOf({ estimate: { calls: 100, promptTokens: 80_000 }, request: { concurrency: 10, batchSize: 20 } }),
+    );
+  });
+});
+
+describe('the warnings', () => {
+  const warningsOf = (changes: Changes) => planned(changes).warnings;
+
+  test('are none where all is known and nothing stops the run', () => {
+    expect(warningsOf({})).toEqual([]);
+    expect(warningsOf({ request: { maxCostUsd: 1, maxTokens: 1_000_000, deadlineSeconds: 60 } })).toEqual([]);
+  });
+
+  test('say how far a cap takes the run', () => {
+    // 200 calls cost $0.0456 and take 196,000 tokens.
+    expect(warningsOf({ request: { maxCostUsd: 0.01 } })).toEqual([
+      'A cap of $0.0100 stops the run after about 43 of 200 calls',
+    ]);
+    expect(warningsOf({ request: { maxTokens: 98_000 } })).toEqual([
+      'A cap of 98,000 tokens stops the run after about 100 of 200 calls',
+    ]);
+    expect(warningsOf({ request: { maxTokens: 98_000, maxCostUsd: 0.01 } })).toEqual([
+      'A cap of $0.0100 and 98,000 tokens stops the run after about 43 of 200 calls',
+    ]);
+  });
+
+  test('say when the deadline comes before the end', () => {
+    const [warning, ...others] = warningsOf({ request: { deadlineSeconds: 20 } });
+    expect(others).toEqual([]);
+    expect(warning).toMatch(
+      /^The deadline of 20\.0 s comes before the expected end: about (9|10|11)\d calls would not be made; give more deadlineSeconds$/,
+    );
+  });
+
+  test('say what is not known', () => {
+    const unknown = 'The limits of gpt-4o-mini are not known yet: the expected time leaves them out';
+    expect(warningsOf({ capacity: FRESH_CAPACITY })).toEqual([unknown]);
+    expect(warningsOf({ capacity: FRESH_CAPACITY, request: { tokensPerMinute: 1_000_000 } })).toEqual([]);
+    expect(warningsOf({ request: { deployment: 'mine' } })).toEqual([
+      'The price of mine is not known; it is if the deployment is named like its model',
+    ]);
+    expect(warningsOf({ estimate: { countedShare: 0.25 } })).toEqual([
+      'Tokens were counted in 25 % of the text; the rest is taken to be like that',
+    ]);
+  });
+
+  test('say that the service is left alone', () => {
+    const gate = { failures: 5, closings: 1, closedUntilMs: NOON_MS + 12_000, probe: null };
+    expect(warningsOf({ capacity: { gate } })).toEqual([
+      'The service is left alone for 12.0 s more, because it failed or asked for it',
+    ]);
+    expect(warningsOf({ capacity: { gate: { ...gate, closedUntilMs: NOON_MS - 1 } } })).toEqual([]);
+  });
+});
