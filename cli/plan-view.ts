@@ -95,9 +95,10 @@ function limitsText({ limits }: PlanReply): string {
 }
 
 /** Values with one origin stand together. */
-function settingsText({ settings }: PlanReply): string {
+function settingsText({ settings, concurrencyScope }: PlanReply): string {
+  const where = concurrencyScope === 'run' ? 'in all' : 'in each process';
   const words: Readonly<Record<string, (value: number) => string>> = {
-    concurrency: value => `${countOf(value, 'call')} at a time`,
+    concurrency: value => `${countOf(value, 'call')} at a time ${where}`,
     batchSize: value => `batches of ${countText(value)}`,
     streams: value => countOf(value, 'stream'),
     batchDelayMs: value => `pauses of ${durationText(value)}`,

@@ -12,6 +12,8 @@ export interface SeedFigures {
   readonly seed: number;
   readonly lowerBoundMs: number;
   readonly lowerBoundBy: string;
+  /** The same with the tokens and requests that the contender was let in with itself. */
+  readonly ownBoundMs: number;
   readonly makespanMs: number;
   /** Of the limit, in the full minutes after the first. */
   readonly shareOfLimit: number | null;
@@ -65,6 +67,11 @@ function limitOf({ limitedBy, limits }: Pick<Setting, 'limits' | 'limitedBy'>): 
   return limitedBy === 'tokens' ? limits.tokensPerMinute : limits.requestsPerMinute;
 }
 
+function ownBoundMs({ freeBound, limits }: Setting, { total }: AdmissionFigures): number {
+  const minutes = [total.tokens / limits.tokensPerMinute, total.requests / limits.requestsPerMinute];
+  return Math.max(freeBound.lengthMs, ...minutes.map(length => length * MINUTE_MS));
+}
+
 /** What every contender has. */
 function figuresOf(setting: Setting, makespanMs: number, admitted: AdmissionFigures, throttled: number) {
   const { seed, lowerBound, workload, bench, limitedBy } = setting;
@@ -73,6 +80,7 @@ function figuresOf(setting: Setting, makespanMs: number, admitted: AdmissionFigu
     seed,
     lowerBoundMs: lowerBound.lengthMs,
     lowerBoundBy: lowerBound.by,
+    ownBoundMs: ownBoundMs(setting, admitted),
     makespanMs,
     shareOfLimit: shareOfLimit(admitted, setting),
     mostInMinute: limitedBy === null ? null : admitted.most.slidingMinute[limitedBy] / limitOf(setting),

@@ -21,6 +21,8 @@ export interface Setting {
   /** Other issues, worked off before the measured ones. */
   readonly warmUp: Workload;
   readonly lowerBound: LowerBound;
+  /** The same where nothing but the concurrency bounds. */
+  readonly freeBound: LowerBound;
   /** What the simulator admits. */
   readonly limits: {
     readonly tokensPerMinute: number;
@@ -49,6 +51,7 @@ export function settingOf(bench: BenchCase, seed: number): Setting {
     workload,
     warmUp: createWorkload({ seed, family: 1, count: warmUpIssues }),
     lowerBound: lowerBoundOf(workload, bounds),
+    freeBound: lowerBoundOf(workload, { concurrency }),
     limits: { tokensPerMinute, requestsPerMinute, sliceSeconds: SLICE_SECONDS, tokenSliceSeconds: TOKEN_SLICE_SECONDS },
     limitedBy: limits.tokenShare ? 'tokens' : limits.requestsPerMinute ? 'requests' : null,
   };

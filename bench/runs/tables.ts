@@ -33,6 +33,8 @@ const range = (spread: Spread | null, show: Show) => (spread ? `${show(spread.mi
 type Pick = (figures: SeedFigures) => number | null;
 
 const ratio: Pick = ({ makespanMs, lowerBoundMs }) => makespanMs / lowerBoundMs;
+const ownRatio: Pick = ({ makespanMs, ownBoundMs, shareOfLimit }) =>
+  shareOfLimit === null ? null : makespanMs / ownBoundMs;
 const planOfDuration: Pick = ({ plan, makespanMs }) => (plan?.durationMs == null ? null : plan.durationMs / makespanMs);
 const planOfCost: Pick = ({ plan, costUsd }) => (plan?.costUsd == null || !costUsd ? null : plan.costUsd / costUsd);
 const greaterShare: Pick = ({ shares }) => (shares === null ? null : Math.max(...shares));
@@ -47,6 +49,7 @@ interface Column {
 
 const COLUMNS: readonly Column[] = [
   { head: 'x bound', pick: ratio, show: round(3), hasRange: true },
+  { head: 'x own', pick: ownRatio, show: round(3) },
   { head: 'of limit', pick: figures => figures.shareOfLimit, show: percent, hasRange: true },
   { head: 'any 60 s', pick: figures => figures.mostInMinute, show: percent },
   { head: 'admitted/billed', pick: figures => figures.admittedPerBilled, show: round(2) },

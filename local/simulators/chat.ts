@@ -66,13 +66,8 @@ export function createChat(settings: OpenAiSimulatorSettings, clock: SimulatorCl
     if (refusal === undefined || refusal.status >= 500) await takeTime(latencyMs, clock, signal);
     if (refusal) return refusal;
     const cachedTokens = prompts.see(deployment, call.messages);
-    const completion = completionReply({
-      call,
-      fault: answerFault(fault),
-      cachedTokens,
-      settings,
-      nowMs: clock.nowMs(),
-    });
+    const nowMs = clock.nowMs();
+    const completion = completionReply({ call, fault: answerFault(fault), cachedTokens, settings, nowMs });
     const times = completion.isComplete ? log.answered(call.promptId) : 0;
     answers.answered({ tokens: completion.tokens, latencyMs, isRepeated: times > 1 });
     return completion.reply;

@@ -60,9 +60,11 @@ interface CompletionReply {
 export function completionReply(input: CompletionInput): CompletionReply {
   const { call, settings, nowMs } = input;
   const content = contentOf(input);
+  // The service puts the schema of the answer into the prompt, and bills it.
+  const schemaTokens = call.schema ? estimateTokens(JSON.stringify(call.schema)) : 0;
   const promptTokens = call.messages.reduce(
     (sum, message) => sum + estimateTokens(message.content) + TOKENS_PER_MESSAGE,
-    0,
+    schemaTokens,
   );
   const completionTokens = Math.max(1, estimateTokens(content.text ?? content.refusal ?? ''));
   const body = {

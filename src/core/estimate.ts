@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Analysis, estimatedPromptTokens, messagesFor } from './analysis.ts';
+import { type Analysis, type ChatMessage, estimatedPromptTokens, messagesFor } from './analysis.ts';
 import type { Distribution } from './forecast/log-normal.ts';
 import { type Issue, isEmptyIssue } from './issues.ts';
 
@@ -38,7 +38,7 @@ export function createEstimator(analysis: Analysis, countTokens: (text: string) 
         return false;
       }
       const messages = messagesFor(analysis, issue);
-      const text = messages.at(-1)?.content ?? '';
+      const { content: text } = messages.at(-1) as ChatMessage;
       const admitted = estimatedPromptTokens(messages);
       calls += 1;
       characters += text.length;

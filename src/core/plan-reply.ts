@@ -42,6 +42,8 @@ export const PlanReplySchema = z.object({
     /** Share of the issues' text whose tokens were counted, 0 to 1; the rest in proportion. */
     countedShare: z.number(),
   }),
+  /** Whether the concurrency is meant for each process on each instance, or for the run on all of them. */
+  concurrencyScope: z.enum(['process', 'run']),
   settings: z.array(FromSchema.extend({ name: z.enum(CHOSEN) })),
   limits: z.array(FromSchema.extend({ name: z.enum(LIMITS) })),
   warnings: z.array(z.string()),

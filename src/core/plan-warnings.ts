@@ -2,11 +2,13 @@ import { deadlineMsFor } from './batch-plan.ts';
 import { countOf, countText, durationText, percentText, usdText } from './format.ts';
 import type { PlanReply } from './plan-reply.ts';
 import type { RunPlan } from './run-request.ts';
+import type { Settings } from './settings.ts';
 import { costUsd } from './usage.ts';
 
 /** What a plan says of a run, as its warnings need it. */
 interface Planned extends Pick<PlanReply, 'calls' | 'expected' | 'limits'> {
   readonly plan: RunPlan;
+  readonly settings: Pick<Settings, 'ceiling' | 'workerProcesses'>;
   /** Runs that use up the deployment's limits now. */
   readonly others: number;
   /** How long the service is still left alone, because it failed or asked for it. */
@@ -27,7 +29,7 @@ export function affordableCalls(plan: RunPlan, calls: number, { promptTokens, co
 
 /** What whoever starts the run should know before. */
 export function planWarnings(planned: Planned): string[] {
-  return [cap, deadline, unknownLimits, otherRuns, closed, unknownPrice, uncounted].flatMap(
+  return [cap, deadline, unknownLimits, otherRuns, closed, processes, unknownPrice, uncounted].flatMap(
     warning => warning(planned) ?? [],
   );
 }
@@ -71,6 +73,16 @@ const closed: Warning = ({ calls, closedForMs }) =>
   calls === 0 || closedForMs === 0
     ? null
     : `The service is left alone for ${durationText(closedForMs)} more, because it failed or asked for it`;
+
+const processes: Warning = ({ plan, settings: { ceiling, workerProcesses } }) => {
+  const { concurrency, concurrencyScope } = plan;
+  if (workerProcesses === 1 || concurrencyScope === 'run') return null;
+  const inAll = Math.min(ceiling, workerProcesses * concurrency);
+  return (
+    `${workerProcesses} processes on each instance make up to ${inAll} calls at a time; concurrencyScope "run" bounds all ` +
+    'instances together'
+  );
+};
 
 const unknownPrice: Warning = ({ plan, calls, expected: { costUsd: usd } }) =>
   calls === 0 || usd !== null

@@ -50,9 +50,13 @@ export function planReply(facts: PlanFacts): PlanReply {
     empty: estimate.empty,
     calls,
     expected,
+    concurrencyScope: plan.concurrencyScope,
     settings: origins.filter(origin => !isLimit(origin)),
     limits,
-    warnings: planWarnings({ plan, calls, expected, limits, others, closedForMs: closedForMs(view, nowMs) }),
+    warnings: planWarnings({
+      ...{ plan, calls, expected, limits, others },
+      ...{ settings: facts.settings, closedForMs: closedForMs(view, nowMs) },
+    }),
   };
 }
 
@@ -129,7 +133,7 @@ function limitsOf({ origins }: ChosenPlan, view: CapacityView): PlanReply['limit
     bufferPercent: { value: Math.round(view.bufferPercent), from: 'default, shrinking as estimates prove right' },
   };
   return LIMITS.map(name => {
-    const { value, from } = origins.find(origin => origin.name === name) ?? { value: null, from: '' };
+    const { value, from } = origins.find(origin => origin.name === name) as Origin;
     if (value !== null) return { name, value, from };
     return learned[name].value === null ? { name, value: null, from: 'not known yet' } : { name, ...learned[name] };
   });

@@ -154,14 +154,14 @@ export function planOf(request: RunRequest, settings: Settings, issues: number):
       `no value here: the price of ${deployment} is not known; use maxTokens`,
     );
   const chooser = createChooser(request, settings, tierFor(issues));
-  const { choose, origins } = chooser;
+  const { choose, chooseNumber, origins } = chooser;
   const analysis = analysisNamed(request.analysis);
   const plan: RunPlan = {
     analysis: request.analysis,
     deployment,
     concurrencyScope: request.concurrencyScope,
     ...shapeOf(request, settings, chooser),
-    requestTimeoutMs: (choose('requestTimeoutSeconds') ?? 1) * 1_000,
+    requestTimeoutMs: chooseNumber('requestTimeoutSeconds') * 1_000,
     deadlineMs: request.deadlineSeconds === undefined ? null : request.deadlineSeconds * 1_000,
     ledgerShards: settings.tableShards,
     maxCompletionTokens: analysis.maxCompletionTokens,
@@ -180,17 +180,17 @@ export function planOf(request: RunRequest, settings: Settings, issues: number):
 }
 
 /** How many calls at a time, and in which batches. */
-function shapeOf(request: RunRequest, settings: Settings, { choose, decide }: Chooser) {
-  const concurrency = choose('concurrency', settings.ceiling) ?? 1;
+function shapeOf(request: RunRequest, settings: Settings, { chooseNumber, decide }: Chooser) {
+  const concurrency = chooseNumber('concurrency', settings.ceiling);
   if (request.concurrencyScope === 'process') {
-    const batchSize = choose('batchSize') ?? 1;
-    return { concurrency, batchSize, streams: choose('streams') ?? 1, batchDelayMs: choose('batchDelayMs') ?? 0 };
+    const batchSize = chooseNumber('batchSize');
+    return { concurrency, batchSize, streams: chooseNumber('streams'), batchDelayMs: chooseNumber('batchDelayMs') };
   }
   return {
     concurrency,
     batchSize: decide('batchSize', 1),
     streams: decide('streams', concurrency),
-    batchDelayMs: request.batchDelayMs === undefined ? decide('batchDelayMs', 0) : (choose('batchDelayMs') ?? 0),
+    batchDelayMs: request.batchDelayMs === undefined ? decide('batchDelayMs', 0) : chooseNumber('batchDelayMs'),
   };
 }
 
@@ -216,14 +216,17 @@ function createChooser(request: RunRequest, settings: Settings, tier: Tier) {
     [settings[name], SETTINGS[name].fallback === settings[name] ? 'default' : SETTINGS[name].env],
     [name in tier ? tier[name as keyof Tier] : null, tierName(tier)],
   ];
+  const choose = (name: Chosen, atMost = Number.POSITIVE_INFINITY): number | null => {
+    const [value, from] = candidates(name).find(([candidate]) => candidate != null) ?? [null, 'default'];
+    const chosen = value == null ? null : Math.min(value, atMost);
+    origins.push({ name, value: chosen, from: chosen === value ? from : `${from}, cut to ${SETTINGS.ceiling.env}` });
+    return chosen;
+  };
   return {
     origins,
-    choose(name: Chosen, atMost = Number.POSITIVE_INFINITY): number | null {
-      const [value, from] = candidates(name).find(([candidate]) => candidate != null) ?? [null, 'default'];
-      const chosen = value == null ? null : Math.min(value, atMost);
-      origins.push({ name, value: chosen, from: chosen === value ? from : `${from}, cut to ${SETTINGS.ceiling.env}` });
-      return chosen;
-    },
+    choose,
+    /** Of a value that has a default, or is in each tier. */
+    chooseNumber: (name: Chosen, atMost?: number) => choose(name, atMost) as number,
     decide(name: Chosen, value: number): number {
       origins.push({ name, value, from: 'concurrencyScope "run"' });
       return value;

@@ -51,7 +51,7 @@ function size(env: string, megabytes: number, meaning: string): Definition<numbe
   const schema = z
     .string()
     .regex(/^\d{1,4}(KB|MB|GB)$/, allowed)
-    .transform(value => Number.parseInt(value, 10) * (UNITS[value.slice(-2)] ?? 1))
+    .transform(value => Number.parseInt(value, 10) * (UNITS[value.slice(-2)] as number))
     .refine(bytes => bytes >= 1e3 && bytes <= 4e9, allowed);
   return { env, fallback, shownFallback, schema, allowed, meaning };
 }

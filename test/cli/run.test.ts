@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { createCliHarness } from '../helpers/cli-harness.ts';
-import { unsuccessful } from '../helpers/factories.ts';
+import { planned, unsuccessful } from '../helpers/factories.ts';
 import { THREE_LINES } from '../helpers/fake-app.ts';
 import { useRunCommand } from '../helpers/run-harness.ts';
 
@@ -50,10 +50,25 @@ describe('run', () => {
       'big',
       '--analysis',
       'triage',
+      '--concurrency-scope',
+      'process',
+      '--streams',
+      '2',
+      '--max-cost-usd',
+      '1.5',
+      '--max-tokens',
+      '9000',
+      '--deadline-seconds',
+      '60',
+      '--no-cache',
     ]);
     await run(app);
     const bodies = app.seen('POST', '/api/runs').map(({ body }) => JSON.parse(body));
-    const settings = { limit: 2, concurrency: 5, batchSize: 7, deployment: 'big', analysis: 'triage' };
+    const settings = {
+      ...{ limit: 2, concurrency: 5, batchSize: 7, deployment: 'big', analysis: 'triage' },
+      ...{ concurrencyScope: 'process', streams: 2, maxCostUsd: 1.5, maxTokens: 9_000, deadlineSeconds: 60 },
+      useCache: false,
+    };
     const source = { uploadId: 'u.csv' };
     expect(bodies).toEqual([{ ...settings, source }, { ...settings, source }, { source }, { source }]);
   });
@@ -184,7 +199,7 @@ describe('asking before the real service is called', () => {
   });
 
   it('refuses where nobody can be asked, in one line', async () => {
-    const app = await fakeApp({ plan: { ...REAL.plan, estimatedCostUsd: null } });
+    const app = await fakeApp({ plan: { ...REAL.plan, expected: { ...planned().expected, costUsd: null } } });
     const { exitCode, err } = await run(app);
     expect(exitCode).toBe(2);
     expect(err).toHaveLength(1);

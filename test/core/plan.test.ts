@@ -168,6 +168,10 @@ describe('the expected time', () => {
     expect(shared.warnings).toEqual([
       '1 other run uses up the limits now: each has its share, as the expected time takes into account',
     ]);
+    const three = { ...runs, 'c:1': contending(NOON_MS), 'd:2': contending(NOON_MS) };
+    expect(planned({ capacity: { ...limited, runs: three } }).warnings[0]).toMatch(
+      /^3 other runs use up the limits now/,
+    );
     const set = { request: { tokensPerMinute: 60_000 }, capacity: { runs } };
     expect(planned(set).expected.durationMs).toBe(shared.expected.durationMs);
   });
@@ -218,6 +222,14 @@ describe('the warnings', () => {
     expect(warningsOf({ estimate: { countedShare: 0.25 } })).toEqual([
       'Tokens were counted in 25 % of the text; the rest is taken to be like that',
     ]);
+  });
+
+  test('say how many calls several processes make', () => {
+    const several = { workerProcesses: 3, ceiling: 25 };
+    expect(warningsOf({ settings: several })).toEqual([
+      '3 processes on each instance make up to 25 calls at a time; concurrencyScope "run" bounds all instances together',
+    ]);
+    expect(warningsOf({ settings: several, request: { concurrencyScope: 'run' } })).toEqual([]);
   });
 
   test('say that the service is left alone', () => {

@@ -31,10 +31,12 @@ describe('the plan of a retry', () => {
   });
 
   test('is that of the run, but for what is given', () => {
-    expect(retriedPlan(capped, {}, spent)).toEqual(capped);
-    expect(retriedPlan(capped, { maxCostUsd: 2 }, spent)).toEqual({ ...capped, maxCostUsd: 2 });
+    const again = { ...capped, spent: { tokens: 900, usd: 0.9 } };
+    expect(retriedPlan(capped, {}, spent)).toEqual(again);
+    expect(retriedPlan(capped, { maxCostUsd: 2 }, spent)).toEqual({ ...again, maxCostUsd: 2 });
+    expect(retriedPlan(again, {}, null)).toEqual(again);
     expect(retriedPlan(capped, { maxTokens: 901, deadlineSeconds: 30 }, spent)).toEqual({
-      ...capped,
+      ...again,
       maxTokens: 901,
       deadlineMs: 30_000,
     });

@@ -58,6 +58,8 @@ export async function startApp(
     AZURE_OPENAI_DEPLOYMENT: 'gpt-4o-mini',
     AZURE_OPENAI_API_KEY: 'simulator',
     STORAGE_TABLE_SHARDS: '16',
+    // Tests share the storage: a run must not be answered by what another one bought.
+    CACHE_TTL_SECONDS: '0',
     [CEILING_VARIABLE]: '10',
     ...options.env,
   };

@@ -91,6 +91,7 @@ export function planned(changes: Partial<PlanReply> = {}): PlanReply {
       answers: 'typical',
       countedShare: 1,
     },
+    concurrencyScope: 'process',
     settings: [
       { name: 'concurrency', value: 3, from: 'a run of 1 to 10 issues' },
       { name: 'batchSize', value: 5, from: 'a run of 1 to 10 issues' },

@@ -8,7 +8,7 @@ let app: TestApp;
 beforeAll(async () => {
   // Without the memory level, which would hide what the shared one does.
   const env = { AZURE_OPENAI_DEPLOYMENT: deployment, CACHE_TTL_SECONDS: '3600', CACHE_MEMORY_TTL_SECONDS: '0' };
-  app = await startApp({ env });
+  app = await startApp({ env, simulator: { deployments: [deployment] } });
 });
 afterAll(() => app[Symbol.asyncDispose]());
 

@@ -27,10 +27,11 @@ describe('GET /api/health', () => {
       status: 'ok',
       version: '1.2.3',
       service: { ...SERVICE, deployment: 'gpt-4o-mini' },
-      concurrency: 10,
+      concurrency: null,
       ceiling: 10,
       warnings: [],
     });
+    expect((await health({ settings: { concurrency: 10 } })).json.concurrency).toBe(10);
   });
 
   test('is 503 when storage does not answer; the log has why', async () => {

@@ -11,6 +11,8 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: LATER_MS }));
 afterEach(() => void vi.useRealTimers());
 
 const STOPPED = runRow({ summary: summary({ failed: 1, notStarted: 1 }), control: 'cancelled' });
+/** What the attempt before took. */
+const SPENT = { tokens: summary().tokens.totalTokens, usd: summary().costUsd ?? 0 };
 const WHOLE = runRow({ summary: summary({ failed: 0, notStarted: 0, skipped: 2 }) });
 /** A retry that was written, but not started. */
 const INTERRUPTED = runRow({
@@ -54,8 +56,8 @@ describe('a retry', () => {
     expect(headers.get('location')).toMatch(/^https:\/\/app\.example\/api\/links\/run-1~\d{13}~[\w-]+$/);
     expect(json).toMatchObject({ runId: 'run-1', attempt: 2 });
     expect(json.links.status).toBe('https://app.example/api/runs/run-1');
-    const { source, plan: same } = STOPPED;
-    expect(route.hub.starts).toEqual([{ runId: 'run-1', attempt: 2, source, plan: same }]);
+    const { source, plan: before } = STOPPED;
+    expect(route.hub.starts).toEqual([{ runId: 'run-1', attempt: 2, source, plan: { ...before, spent: SPENT } }]);
     expect(await route.runs.read('run-1')).toMatchObject({
       attempt: 2,
       control: null,
@@ -70,7 +72,7 @@ describe('a retry', () => {
   test('may raise the caps and the deadline', async () => {
     await using route = await openRoute({ row: { ...STOPPED, plan: plan({ maxCostUsd: 0.001, maxTokens: 120 }) } });
     expect((await route.retry({ maxCostUsd: 0.5, deadlineSeconds: 60 })).status).toBe(202);
-    const raised = plan({ maxCostUsd: 0.5, maxTokens: 120, deadlineMs: 60_000 });
+    const raised = plan({ maxCostUsd: 0.5, maxTokens: 120, deadlineMs: 60_000, spent: SPENT });
     expect(route.hub.starts).toMatchObject([{ plan: raised }]);
     expect((await route.runs.read('run-1'))?.plan).toEqual(raised);
   });

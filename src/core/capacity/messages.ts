@@ -52,7 +52,7 @@ export const BatchUseSchema = z.object({
   admittedTokens: z.int(),
   /** Units that were answered by the service in any way that shows it alive. */
   answered: z.int(),
-  /** Units that met a failing service or an open breaker. */
+  /** Units that met a failing service, and beside them those that an open breaker turned away. */
   failed: z.int(),
   /** Units that the service refused for its limits. */
   throttled: z.int(),

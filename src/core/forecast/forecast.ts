@@ -91,29 +91,39 @@ export function forecast(input: ForecastInput): Forecast {
     startMs: input.nowMs,
   };
   const endsMs = play(stage, reservations);
-  const { admissionTokens, waitedMs } = reservations.totals();
-  const timesMs = endsMs.map((_, n) => timeOf(n));
-  const playedMs = (endsMs.at(-1) ?? 0) + (units - endsMs.length) * steadyMs(endsMs);
-  const allTokens = (admissionTokens / endsMs.length) * units;
+  const { admissionTokens, waitedMs, buffer } = reservations.totals();
+  const played = endsMs.length;
+  const lastMs = endsMs.at(-1) ?? 0;
+  const playedMs = lastMs + (units - played) * steadyMs(endsMs);
+  const allTokens = (admissionTokens / Math.max(1, played)) * units;
+  const atLimitMs = admissionMs(input, allTokens, units);
+  // The service begins with a whole minute's room.
+  const leastMs = Math.max(atLimitMs.tokens, atLimitMs.requests) - 60_000;
   return {
-    durationMs: Math.round(Math.max(playedMs, admissionMs(input, allTokens)) + overheadMs.run),
-    boundBy: boundOf({ ...stage, endsMs, timesMs, waitedMs }),
+    durationMs: Math.round(Math.max(playedMs, leastMs) + overheadMs.run),
+    boundBy: boundOf({
+      ...stage,
+      lastMs: Math.max(1, lastMs),
+      timesMs: endsMs.map((_, n) => timeOf(n)),
+      waitedMs,
+      admittedMs: admissionMs(input, admissionTokens / (1 - buffer), played / (1 - buffer)),
+    }),
     admissionTokens: Math.round(allTokens),
   };
 }
 
 /** From one end to the next, when the run has its pace and does not yet run out of work. */
 function steadyMs(endsMs: readonly number[]): number {
+  const end = (n: number) => endsMs[n] as number;
   const [from, to] = [Math.floor(endsMs.length / 2), Math.floor((endsMs.length * 3) / 4)];
-  if (from === to) return (endsMs.at(-1) ?? 0) / endsMs.length;
-  return ((endsMs[to] ?? 0) - (endsMs[from] ?? 0)) / (to - from);
+  return from === to ? 0 : (end(to) - end(from)) / (to - from);
 }
 
-/** What the limits alone ask for, if the service begins with a whole minute's room. */
-function admissionMs({ plan, units, capacity }: ForecastInput, tokens: number): number {
+/** How long the limits take to admit so much; 0 where they are not known. */
+function admissionMs({ plan, capacity }: ForecastInput, tokens: number, requests: number) {
   const tokensPerMinute = plan.tokensPerMinute ?? capacity.tokens.perMinute ?? Number.POSITIVE_INFINITY;
   const requestsPerMinute = plan.requestsPerMinute ?? capacity.requests.perMinute ?? Number.POSITIVE_INFINITY;
-  return (Math.max(tokens / tokensPerMinute, units / requestsPerMinute) - 1) * 60_000;
+  return { tokens: (tokens / tokensPerMinute) * 60_000, requests: (requests / requestsPerMinute) * 60_000 };
 }
 
 /** With so many of the permitted calls in flight in the mean, permits are what is short. */
@@ -121,19 +131,22 @@ const FULL = 0.9;
 const NEARLY_FULL = 0.75;
 /** Streams that stand still for so much of their time hold the run back: overlap hides less than that. */
 const LONG_WAIT = 0.2;
+/** So much of what a limit leaves to the run is as good as all of it. */
+const USED_UP = 0.85;
 /** From this share of the whole on, a call dominates it. */
 const MOST = 0.5;
 
 /** By the same rules as a report's verdict, so that the two can be compared. */
 function boundOf(run: {
-  readonly endsMs: readonly number[];
+  readonly lastMs: number;
   readonly timesMs: readonly number[];
   readonly waitedMs: WaitedMs;
+  /** What the limits alone took, by what they leave to the run. */
+  readonly admittedMs: Readonly<Record<'tokens' | 'requests', number>>;
   readonly streams: number;
   readonly concurrency: number;
 }): ForecastBound {
-  const { endsMs, timesMs, waitedMs, streams, concurrency } = run;
-  const lastMs = Math.max(1, endsMs.at(-1) ?? 0);
+  const { lastMs, timesMs, waitedMs, admittedMs, streams, concurrency } = run;
   const inFlight = timesMs.reduce((sum, ms) => sum + ms, 0) / lastMs / concurrency;
   const longestMs = timesMs.reduce((longest, ms) => Math.max(longest, ms), 0);
   const { tokens, requests, service } = waitedMs;
@@ -141,6 +154,9 @@ function boundOf(run: {
   if (waited >= LONG_WAIT && service >= Math.max(tokens, requests)) return 'service';
   if (inFlight >= FULL) return 'concurrency';
   if (waited >= LONG_WAIT) return tokens >= requests ? 'tokens' : 'requests';
+  if (Math.max(admittedMs.tokens, admittedMs.requests) >= USED_UP * lastMs) {
+    return admittedMs.tokens >= admittedMs.requests ? 'tokens' : 'requests';
+  }
   if (longestMs >= MOST * lastMs) return 'latency';
   return inFlight >= NEARLY_FULL ? 'concurrency' : 'batches';
 }

@@ -1,4 +1,5 @@
 import { reserve } from '../capacity/capacity.ts';
+import { bufferOf } from '../capacity/learning.ts';
 import type { BatchUse, Bound, Grant, RunTerms } from '../capacity/messages.ts';
 import type { CapacityState } from '../capacity/state.ts';
 import { createLogNormal, type Distribution } from './log-normal.ts';
@@ -25,8 +26,8 @@ export interface Reservations {
   draw(stream: number, atMs: number): Drawn;
   /** A batch's last call has ended. */
   end(batch: Batch): void;
-  /** Tokens granted, and waits added up over streams. */
-  totals(): { readonly admissionTokens: number; readonly waitedMs: WaitedMs };
+  /** Tokens granted, waits added up over streams, and the share of the limits that is kept free at the end, 0 to 1. */
+  totals(): { readonly admissionTokens: number; readonly waitedMs: WaitedMs; readonly buffer: number };
 }
 
 const RUN_ID = 'forecast';
@@ -90,7 +91,7 @@ export function createReservations(
       return { kind: 'batch', atMs: startAtMs, batch: { stream, grant, open: grant.granted } };
     },
     end: ({ stream, grant }) => void used.set(stream, useOf(grant)),
-    totals: () => ({ admissionTokens, waitedMs }),
+    totals: () => ({ admissionTokens, waitedMs, buffer: bufferOf(state, terms.bufferPercent) }),
   };
 }
 

@@ -122,6 +122,10 @@ describe('a run under a request limit', () => {
   });
 });
 
+const CLOSE = { bufferPercent: 0, batchDelayMs: 1_000 };
+/** Answers that use up all the room they may have. */
+const ROOMY = { mean: 1_200, cv: 0 };
+
 describe('what bounds a run', () => {
   test.each([
     ['concurrency', {}],
@@ -130,6 +134,9 @@ describe('what bounds a run', () => {
     ['tokens', { plan: { tokensPerMinute: 30_000 } }],
     ['requests', { plan: { requestsPerMinute: 20 } }],
     ['nothing', { units: 0 }],
+    // Limits just below what the calls at one time could use: streams wait little for them.
+    ['requests', { units: 400, plan: { ...CLOSE, requestsPerMinute: 138 } }],
+    ['tokens', { units: 400, completionTokens: ROOMY, plan: { ...CLOSE, tokensPerMinute: 138 * 1_700 } }],
   ] as const)('is %s for %j', (bound, changes) => {
     expect(forecast(forecastInput(changes)).boundBy).toBe(bound);
   });
@@ -147,6 +154,12 @@ describe('what bounds a run', () => {
 describe('a forecast', () => {
   test('of no call is nothing', () => {
     expect(forecast(forecastInput({ units: 0 }))).toEqual({ durationMs: 0, boundBy: 'nothing', admissionTokens: 0 });
+  });
+
+  test('of a service that is left alone for longer than it looks ahead is what the limits ask for', () => {
+    const gate = { failures: 5, closings: 3, closedUntilMs: NOON_MS + 86_400_000_000, probe: null };
+    const input = forecastInput({ units: 50, capacity: knownCapacity({ gate }), plan: { requestsPerMinute: 10 } });
+    expect(forecast(input)).toEqual({ durationMs: 240_000, boundBy: 'service', admissionTokens: 0 });
   });
 
   test('begins with a probe where nothing is known of the deployment', () => {
