@@ -2,6 +2,7 @@
 // taken of the machine, time and again, into a file of its own, from where the bench adds them up.
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 
 /** Where the files go, `PID.json` each. Not set: nothing is written. */
 const FOLDER_VARIABLE = 'BENCH_USE_FOLDER';
@@ -9,7 +10,8 @@ const LOOK_EVERY_MS = 200;
 const WRITE_EVERY_MS = 1_000;
 
 const folder = process.env[FOLDER_VARIABLE];
-if (folder) {
+// A preloaded module is loaded into further threads too, and they are the same process.
+if (folder && isMainThread) {
   const file = join(folder, `${process.pid}.json`);
   const script = basename(process.argv[1] ?? '', '.ts');
   mkdirSync(folder, { recursive: true });

@@ -117,6 +117,7 @@ function withRun(state: CapacityState, { runId, terms }: Pick<Reserve, 'runId' |
     tokensEach: tokensOfCall(state, terms),
     spentTokens,
     spentUsd,
+    billed: { promptTokens: 0, calls: 0 },
   };
   const { seenAtMs, tokensEach } = fresh;
   const isDelayed = known !== undefined && isContending(known, state.nowMs);
@@ -139,6 +140,7 @@ function settle(
     ...run,
     spentTokens: run.spentTokens + use.billedTokens,
     spentUsd: run.spentUsd + use.costUsd,
+    billed: billedWith(run.billed, use),
     control: use.fatal !== null && run.control === 'go' ? 'fatal' : run.control,
   };
   const gate = afterBatch(state.gate, key, use, state.nowMs);
@@ -182,23 +184,14 @@ function decide(state: CapacityState, message: Reserve, run: RunShare): Decision
 /** How many calls the run's budget pays for if each takes all it may. */
 function affordableUnits(state: CapacityState, terms: RunTerms, runId: string, run: RunShare): number {
   const open = Object.values(state.grants).filter(grant => grant.runId === runId);
-  const reserved = (costOf: (grant: OpenGrant) => number) =>
-    open.reduce((sum, grant) => sum + grant.units * costOf(grant), 0);
-  const left = (cap: number | null, spent: number, held: number, each: number) =>
-    cap === null || each === 0 ? Number.POSITIVE_INFINITY : (cap - spent - held) / each;
-  const byTokens = left(
-    terms.maxTokens,
-    run.spentTokens,
-    reserved(grant => grant.tokensEach),
-    run.tokensEach,
-  );
-  const usdEach = costUsdOf(state, terms);
-  const byCost = left(
-    terms.maxCostUsd,
-    run.spentUsd,
-    reserved(grant => grant.costUsdEach),
-    usdEach,
-  );
+  const held = (each: (grant: OpenGrant) => number) => open.reduce((sum, grant) => sum + grant.units * each(grant), 0);
+  const left = (cap: number | null, spent: number, each: number) =>
+    cap === null || each === 0 ? Number.POSITIVE_INFINITY : (cap - spent) / each;
+  const most = mostBilled(state, terms, run);
+  const heldTokens = held(grant => grant.billedTokensEach);
+  const heldUsd = held(grant => grant.costUsdEach);
+  const byTokens = left(terms.maxTokens, run.spentTokens + heldTokens, most.billedTokensEach);
+  const byCost = left(terms.maxCostUsd, run.spentUsd + heldUsd, most.costUsdEach);
   return Math.floor(Math.min(byTokens, byCost));
 }
 
@@ -207,9 +200,27 @@ function tokensOfCall(state: CapacityState, terms: RunTerms): number {
   return terms.promptTokensEach + roomOf(state, terms);
 }
 
-function costUsdOf(state: CapacityState, terms: RunTerms): number {
-  if (terms.price === null) return 0;
-  return (terms.promptTokensEach * terms.price.inputUsd + roomOf(state, terms) * terms.price.outputUsd) / 1e6;
+/**
+ * A bill counts more than the rule of admission: the schema of the answer, and texts whose characters are more than a
+ * quarter of a token each. Until the first answers tell how much more, so many times as much is held.
+ */
+const FIRST_BILL = 1.5;
+
+/** What a call may be billed at most. */
+function mostBilled(state: CapacityState, terms: RunTerms, { billed }: RunShare) {
+  const seenEach = billed.calls === 0 ? FIRST_BILL * terms.promptTokensEach : billed.promptTokens / billed.calls;
+  const promptTokens = Math.max(terms.promptTokensEach, seenEach);
+  const room = roomOf(state, terms);
+  const { inputUsd, outputUsd } = terms.price ?? { inputUsd: 0, outputUsd: 0 };
+  return {
+    billedTokensEach: promptTokens + room,
+    costUsdEach: (promptTokens * inputUsd + room * outputUsd) / 1e6,
+  };
+}
+
+function billedWith(billed: RunShare['billed'], { billedTokens, completions, answered }: BatchUse): RunShare['billed'] {
+  const promptTokens = billedTokens - completions.reduce((sum, tokens) => sum + tokens, 0);
+  return { promptTokens: billed.promptTokens + promptTokens, calls: billed.calls + answered };
 }
 
 function isMeterBound(bound: Bound): boolean {
@@ -224,7 +235,7 @@ function granted(message: Reserve, run: RunShare, decision: Extract<Decision, { 
     runId,
     units,
     tokensEach: run.tokensEach,
-    costUsdEach: costUsdOf(state, terms),
+    ...mostBilled(state, terms, run),
     startAtMs,
     endAtMs,
     expiresAtMs: Math.max(endAtMs, state.nowMs) + terms.requestTimeoutMs + GRACE_MS,

@@ -7,6 +7,8 @@ export const OpenGrantSchema = z.object({
   runId: z.string(),
   units: z.int(),
   tokensEach: z.number(),
+  /** What a call of it may be billed at most. */
+  billedTokensEach: z.number(),
   costUsdEach: z.number(),
   startAtMs: z.number(),
   /** The meters are booked until then. */
@@ -32,6 +34,8 @@ export const RunShareSchema = z.object({
   tokensEach: z.number(),
   spentTokens: z.number(),
   spentUsd: z.number(),
+  /** Of the calls answered so far: prompt tokens as they were billed, and how many calls. */
+  billed: z.object({ promptTokens: z.number(), calls: z.number() }),
 });
 export type RunShare = z.infer<typeof RunShareSchema>;
 
