@@ -226,6 +226,9 @@ const FUNCTION_TIMEOUT_SECONDS = 1_200;
 /** A call and its repair. */
 const CALLS_OF_AN_ISSUE = 2;
 
+/** Some activities beside those that call keep calls in flight while rows are read and written; more of them only wait. */
+const LARGEST_CEILING_PER_CALL = 2;
+
 /** What the health page warns of: settings that are allowed one by one but do not fit together. */
 export function settingsWarnings(settings: Settings): string[] {
   const warnings: string[] = [];

@@ -141,7 +141,7 @@ function useOf(results: readonly (AnalyzeOutput | null)[], fatal: string | null)
     answered: callSeconds.length,
     // Units that an open breaker turned away tell of the service only beside one that called.
     failed: failures.some(({ seen }) => seen.calls > 0) ? failures.length : 0,
-    throttled: refused.length,
+    throttled: sum(known.map(({ seen }) => seen.throttled)),
     retryAtMs: refused.length === 0 ? null : Math.max(...refused.map(({ notBeforeMs }) => notBeforeMs)),
     billedTokens: sum(settled.map(({ usage }) => usage.promptTokens + usage.completionTokens)),
     costUsd: sum(settled.map(({ costUsd }) => costUsd ?? 0)),

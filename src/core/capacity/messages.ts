@@ -54,7 +54,7 @@ export const BatchUseSchema = z.object({
   answered: z.int(),
   /** Units that met a failing service, and beside them those that an open breaker turned away. */
   failed: z.int(),
-  /** Units that the service refused for its limits. */
+  /** Requests that the service refused for its limits. */
   throttled: z.int(),
   /** Until when the service asked to wait, in milliseconds since 1970; null if it did not. */
   retryAtMs: z.number().nullable(),

@@ -17,6 +17,8 @@ export interface Limit {
 }
 
 const MINUTE_MS = 60_000;
+/** Calls reach the service a little before or after their instants, which a slice shows: it is taken for so much longer. */
+const JITTER_MS = 40;
 const NO_LIMIT: Pace = { spacingMs: 0, toleranceMs: Number.POSITIVE_INFINITY };
 
 /**
@@ -37,7 +39,7 @@ export function paceOf({ perMinute, buffer, sliceMs }: Limit, size: number, larg
   }));
   const ratePerMs = Math.min(
     (perMinute * (1 - buffer)) / MINUTE_MS,
-    ...windows.map(({ lengthMs, holds }) => fitting(holds, size, largest) / lengthMs),
+    ...windows.map(({ lengthMs, holds }) => fitting(holds, size, largest) / withJitter(lengthMs)),
   );
   const sparePerWindow = windows.map(({ lengthMs, holds }) => holds - (largest ?? size) - ratePerMs * lengthMs);
   return { spacingMs: size / ratePerMs, toleranceMs: Math.max(0, Math.min(...sparePerWindow)) / ratePerMs };
@@ -45,4 +47,8 @@ export function paceOf({ perMinute, buffer, sliceMs }: Limit, size: number, larg
 
 function fitting(holds: number, size: number, largest: number | null): number {
   return largest === null ? Math.max(1, Math.floor(holds / size)) * size : Math.max(size, holds - largest);
+}
+
+function withJitter(lengthMs: number): number {
+  return lengthMs < MINUTE_MS ? lengthMs + JITTER_MS : lengthMs;
 }

@@ -184,7 +184,7 @@ describe('calls of others', () => {
     const nowMs = START_MS + 6_000;
     const seen = { atMs: nowMs, tokensPerMinute: null, requestsPerMinute: 60 };
     const used = answered(6, { limits: limits({ ...seen, remainingRequests: 10, requestsResetMs: 30_000 }) });
-    expect(ask({ terms: own, nowMs, used }).startAtMs).toBe(nowMs + 18_000);
+    expect(ask({ terms: own, nowMs, used }).startAtMs).toBe(nowMs + 17_600);
   });
 });
 
