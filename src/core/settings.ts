@@ -242,7 +242,7 @@ export function settingsWarnings(settings: Settings): string[] {
         `(${SETTINGS.ceiling.env}): runs use ${ceiling}`,
     );
   }
-  if (inFlight < ceiling) {
+  if (ceiling > LARGEST_CEILING_PER_CALL * inFlight) {
     const number = settings.concurrency === null ? 'is not set and gives at most' : 'is';
     const each = workerProcesses === 1 ? '' : ` in each of ${workerProcesses} processes`;
     warnings.push(

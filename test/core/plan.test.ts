@@ -48,6 +48,7 @@ function planned(changes: Changes = {}) {
 
 const contending = (seenAtMs: number): CapacityState['runs'][string] => ({
   ...{ seenAtMs, cursor: 0, control: 'go', tag: 0, isDelayed: true, tokensEach: 1, spentTokens: 0, spentUsd: 0 },
+  billed: { promptTokens: 0, calls: 0 },
 });
 
 describe('a plan', () => {

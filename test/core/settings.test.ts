@@ -228,13 +228,17 @@ describe('settingsWarnings', () => {
     [{ concurrency: 10 }, 'is 10'],
     [{}, 'is not set and gives at most 10'],
     [{ concurrency: 5, workerProcesses: 2 }, 'is 5 in each of 2 processes'],
-  ])('warns of a ceiling above the number, with %o', (changes, number) => {
-    const wide = { ceiling: 12, maxConnectionsPerHost: 12 };
+  ])('warns of a ceiling of more than twice the number, with %o', (changes, number) => {
+    const wide = { ceiling: 21, maxConnections: 21, maxConnectionsPerHost: 21, requestTimeoutSeconds: 60 };
     expect(settingsWarnings(settings({ ...wide, ...changes }))).toEqual([
-      `the host may run 12 activities at one time (${CEILING_VARIABLE}), but MAX_CONCURRENT_AI_CALLS ${number}: ` +
+      `the host may run 21 activities at one time (${CEILING_VARIABLE}), but MAX_CONCURRENT_AI_CALLS ${number}: ` +
         'activities beyond it wait for a permit',
     ]);
     expect(settingsWarnings(settings({ ...wide, ...changes, workerProcesses: 3 }))).toEqual([]);
+  });
+  test('finds nothing wrong with some activities beside those that call', () => {
+    const wide = { ceiling: 15, maxConnections: 15, maxConnectionsPerHost: 15, requestTimeoutSeconds: 60 };
+    expect(settingsWarnings(settings({ ...wide, concurrency: 10 }))).toEqual([]);
   });
 
   const fewConnections = (connections: number) =>

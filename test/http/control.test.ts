@@ -41,7 +41,9 @@ async function orchestrationsOf(runId: string, attempt = 1): Promise<(string | n
     ids.map(id => fetch(`${app.url}/runtime/webhooks/durabletask/instances/${encodeURIComponent(id)}`)),
   );
   return Promise.all(
-    replies.map(async reply => (reply.status === 404 ? null : ((await reply.json()).runtimeStatus as string))),
+    replies.map(async reply =>
+      reply.status === 404 ? null : ((await reply.json()) as { runtimeStatus: string }).runtimeStatus,
+    ),
   );
 }
 

@@ -15,6 +15,7 @@ const run: RunShare = {
   tokensEach: 2_000,
   spentTokens: 0,
   spentUsd: 0,
+  billed: { promptTokens: 0, calls: 0 },
 };
 
 /** A deployment that admits one of these calls a second, and nothing booked. */

@@ -1,13 +1,30 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Grant } from '../../../src/core/capacity/messages.ts';
+import type { BatchUse, Grant } from '../../../src/core/capacity/messages.ts';
+import type { CapacityState, OpenGrant } from '../../../src/core/capacity/state.ts';
 import { START_MS, talk } from '../../helpers/capacity-talk.ts';
 import { known, terms, use } from '../../helpers/capacity-world.ts';
 
-/** Of calls of 2,000 tokens at most. */
-const capped = terms({ maxTokens: 50_000 });
-const billed = (units: number, billedTokens: number, costUsd = 0) =>
-  use({ calls: units, answered: units, admittedTokens: units * 2_000, billedTokens, costUsd });
+/** What was billed for each of a batch's calls. */
+interface Bill {
+  readonly prompt: number;
+  readonly answer: number;
+  readonly costUsd?: number;
+}
+
+/** A batch whose calls were all answered. */
+const billed = (units: number, { prompt, answer, costUsd = 0 }: Bill) =>
+  use({
+    calls: units,
+    answered: units,
+    admittedTokens: units * 2_000,
+    billedTokens: units * (prompt + answer),
+    costUsd: units * costUsd,
+    completions: Array.from({ length: units }, () => answer),
+  });
+
+/** 2,500 are held for a call until the first are answered: half as much again as its prompt of 1,000, and room for 1,000. */
+const capped = terms({ maxTokens: 62_500 });
 
 describe('a cap in tokens', () => {
   test('grants no more calls than it pays for if each takes all it may', () => {
@@ -26,15 +43,18 @@ describe('a cap in tokens', () => {
       control: 'go',
       bound: 'budget',
     });
-    expect(ask({ terms: capped, used: billed(20, 12_000) })).toMatchObject({ granted: 14, from: 25 });
+    const used = billed(20, { prompt: 1_000, answer: 100 });
+    // Of 62,500 there are 22,000 spent and 12,500 held; the rest is 14 calls of 2,000.
+    expect(ask({ terms: capped, used })).toMatchObject({ granted: 14, from: 25 });
   });
 
   test('stops the run when no batch is under way any more and no call is paid for', () => {
     const { ask } = talk(known({}));
     ask({ terms: capped });
     ask({ terms: capped, stream: 1 });
-    expect(ask({ terms: capped, used: billed(20, 39_000) })).toMatchObject({ granted: 0, control: 'go' });
-    const last = { terms: capped, stream: 1, used: billed(5, 9_500) };
+    const used = billed(20, { prompt: 1_500, answer: 950 });
+    expect(ask({ terms: capped, used })).toMatchObject({ granted: 0, control: 'go' });
+    const last = { terms: capped, stream: 1, used: billed(5, { prompt: 1_500, answer: 900 }) };
     expect(ask(last)).toMatchObject({ granted: 0, control: 'budget', bound: 'budget' });
     expect(ask({ terms: capped })).toMatchObject({ granted: 0, control: 'budget' });
   });
@@ -42,49 +62,122 @@ describe('a cap in tokens', () => {
   test('holds for units that were put back, too', () => {
     const { ask } = talk(known({}));
     ask({ terms: capped });
-    expect(ask({ terms: capped, used: billed(20, 47_000), fresh: false, want: 9 })).toMatchObject({ granted: 1 });
+    const used = billed(20, { prompt: 1_000, answer: 1_000 });
+    expect(ask({ terms: capped, used, fresh: false, want: 12 })).toMatchObject({ granted: 11 });
   });
 
   test('is of no concern when all units are drawn', () => {
     const { ask } = talk(known({}));
     const few = terms({ maxTokens: 50_000, units: 20 });
     ask({ terms: few });
-    expect(ask({ terms: few, used: billed(20, 30_000) })).toMatchObject({ granted: 0, left: 0, control: 'go' });
+    const used = billed(20, { prompt: 1_000, answer: 500 });
+    expect(ask({ terms: few, used })).toMatchObject({ granted: 0, left: 0, control: 'go' });
   });
 
   test('counts what earlier attempts took, and a higher one lets the next attempt go on', () => {
     const { ask, leave } = talk(known({}));
     ask({ terms: capped });
-    leave({ terms: capped, uses: [{ stream: 0, used: billed(20, 38_000) }] });
-    const same = terms({ maxTokens: 50_000, spentTokens: 38_000 });
-    expect(ask({ runId: 'a:2', terms: same })).toMatchObject({ granted: 6 });
+    leave({ terms: capped, uses: [{ stream: 0, used: billed(20, { prompt: 1_000, answer: 900 }) }] });
+    const same = terms({ maxTokens: 62_500, spentTokens: 38_000 });
+    expect(ask({ runId: 'a:2', terms: same })).toMatchObject({ granted: 9 });
     const higher = terms({ maxTokens: 100_000, spentTokens: 49_000 });
     expect(ask({ runId: 'a:3', terms: higher })).toMatchObject({ granted: 20, control: 'go' });
   });
 });
 
-describe('a cap in dollars', () => {
-  /** $1 for a thousand calls of 1,000 tokens each way. */
-  const price = { inputUsd: 0.2, outputUsd: 0.8 };
+/** $1 for a thousand calls of 1,000 tokens each way; at first $1.10, for prompts half as large again. */
+const price = { inputUsd: 0.2, outputUsd: 0.8 };
 
+describe('a cap in dollars', () => {
   test('grants no more calls than it pays for at the price of their deployment', () => {
     const { ask } = talk(known({}));
-    const own = terms({ price, maxCostUsd: 0.0256 });
+    const own = terms({ price, maxCostUsd: 0.0281 });
     expect(ask({ terms: own })).toMatchObject({ granted: 20 });
     expect(ask({ terms: own, stream: 1 })).toMatchObject({ granted: 5 });
-    const used = billed(20, 12_000, 0.0065);
-    expect(ask({ terms: own, used })).toMatchObject({ granted: 14 });
+    const used = billed(20, { prompt: 1_000, answer: 100, costUsd: 0.00028 });
+    // $0.0056 is spent, and $0.0055 is held for the other stream.
+    expect(ask({ terms: own, used })).toMatchObject({ granted: 17 });
   });
 
   test('is beside the one in tokens: the narrower holds', () => {
     const { ask } = talk(known({}));
-    expect(ask({ terms: terms({ price, maxCostUsd: 0.0256, maxTokens: 8_000 }) })).toMatchObject({ granted: 4 });
-    expect(ask({ runId: 'b', terms: terms({ price, maxCostUsd: 0.003, maxTokens: 8_000 }) }).granted).toBe(3);
+    expect(ask({ terms: terms({ price, maxCostUsd: 0.0281, maxTokens: 10_000 }) })).toMatchObject({ granted: 4 });
+    expect(ask({ runId: 'b', terms: terms({ price, maxCostUsd: 0.0034, maxTokens: 10_000 }) }).granted).toBe(3);
   });
 
   test('counts what earlier attempts took', () => {
     const { ask } = talk(known({}));
-    expect(ask({ terms: terms({ price, maxCostUsd: 1, spentUsd: 0.9935 }) }).granted).toBe(6);
+    expect(ask({ terms: terms({ price, maxCostUsd: 1, spentUsd: 0.993 }) }).granted).toBe(6);
+  });
+});
+
+describe('what is held for a call', () => {
+  test.each<[string, BatchUse | null]>([
+    ['at first', null],
+    ['while calls are only refused', use({ calls: 10, throttled: 10 })],
+    ['while calls only fail', use({ calls: 4, admittedTokens: 8_000, failed: 4 })],
+  ])('is half as much again as the prompt by the estimate, %s', (_, used) => {
+    const granted = (maxTokens: number) => {
+      const { ask } = talk(known({}));
+      ask({ terms: terms({ maxTokens }) });
+      return ask({ terms: terms({ maxTokens }), used, fresh: false }).granted;
+    };
+    expect([granted(24_999), granted(25_000)]).toEqual([9, 10]);
+  });
+
+  test('is what prompts were billed in the mean, once calls are answered', () => {
+    const { ask } = talk(known({}));
+    const own = terms({ maxTokens: 100_000 });
+    ask({ terms: own, want: 10 });
+    const used = billed(10, { prompt: 1_200, answer: 300 });
+    // 85,000 are left for calls of 2,200.
+    expect(ask({ terms: own, want: 50, used }).granted).toBe(38);
+  });
+
+  test('is the mean over calls, not over batches', () => {
+    const { ask } = talk(known({}));
+    const own = terms({ maxTokens: 59_800 });
+    ask({ terms: own, want: 10 });
+    ask({ terms: own, want: 5, stream: 1 });
+    ask({ terms: own, want: 1, used: billed(10, { prompt: 1_200, answer: 300 }) });
+    const used = billed(5, { prompt: 1_400, answer: 300 });
+    // 23,500 are spent and 2,200 held; 34,100 are left for calls of 1,267 prompt tokens and room for 1,000.
+    expect(ask({ terms: own, want: 50, stream: 1, used }).granted).toBe(15);
+  });
+
+  test('is the estimate at least, however little was billed', () => {
+    const { ask } = talk(known({}));
+    const own = terms({ maxTokens: 50_000 });
+    ask({ terms: own, want: 10 });
+    expect(ask({ terms: own, want: 50, used: billed(10, { prompt: 200, answer: 300 }) }).granted).toBe(22);
+  });
+
+  test('is priced as it is counted', () => {
+    const { ask } = talk(known({}));
+    const own = terms({ price, maxCostUsd: 0.02 });
+    ask({ terms: own, want: 5 });
+    // $0.014 is left; 1,500 prompt tokens and room for 1,000 are $0.0011, as little as 200 prompt tokens $0.001.
+    const dear = billed(5, { prompt: 1_500, answer: 1_000, costUsd: 0.0012 });
+    expect(ask({ terms: own, used: dear }).granted).toBe(12);
+    ask({ runId: 'b', terms: own, want: 5 });
+    const cheap = billed(5, { prompt: 200, answer: 1_000, costUsd: 0.0012 });
+    expect(ask({ runId: 'b', terms: own, used: cheap }).granted).toBe(14);
+  });
+
+  test('stays as it was for a batch under way', () => {
+    const { ask } = talk(known({}));
+    ask({ terms: capped, want: 10 });
+    ask({ terms: capped, want: 5, stream: 1 });
+    const used = billed(5, { prompt: 1_000, answer: 0 });
+    // 5,000 are spent and 25,000 held as at first; the rest is 16 calls of 2,000.
+    expect(ask({ terms: capped, stream: 1, used }).granted).toBe(16);
+  });
+
+  test("is told by a run's own calls alone", () => {
+    const { ask } = talk(known({}));
+    ask({ terms: capped });
+    ask({ terms: capped, used: billed(20, { prompt: 1_000, answer: 0 }) });
+    expect(ask({ runId: 'b', terms: terms({ maxTokens: 24_999 }) }).granted).toBe(9);
   });
 });
 
@@ -96,20 +189,19 @@ describe('what is kept free for a batch under way', () => {
     tell('go');
     expect(ask({ terms: capped, stream: 1 })).toMatchObject({ granted: 5 });
     expect(ask({ terms: capped, stream: 2 })).toMatchObject({ granted: 0, control: 'go', bound: 'budget' });
-    expect(ask({ terms: capped, used: billed(20, 20_000) })).toMatchObject({ granted: 10 });
+    expect(ask({ terms: capped, used: billed(20, { prompt: 900, answer: 100 }) })).toMatchObject({ granted: 15 });
   });
 
   test('is kept for good if its stream died, and nobody waits for it', () => {
     const { ask } = talk(known({}));
-    const own = terms({ maxTokens: 40_000 });
+    const own = terms({ maxTokens: 50_000 });
     ask({ terms: own });
     expect(ask({ terms: own, stream: 1, nowMs: START_MS + 89_999 })).toMatchObject({ control: 'go', bound: 'budget' });
     expect(ask({ terms: own, stream: 1, nowMs: START_MS + 90_000 })).toMatchObject({ granted: 0, control: 'budget' });
   });
 });
 
-test('whatever happens, what was billed and what batches under way may take stay within both caps', () => {
-  const price = { inputUsd: 1, outputUsd: 4 };
+describe('whatever happens, what was billed and what batches under way may take stay within both caps', () => {
   const steps = fc.array(
     fc.record({
       stream: fc.nat(4),
@@ -120,44 +212,73 @@ test('whatever happens, what was billed and what batches under way may take stay
     }),
     { minLength: 20, maxLength: 150 },
   );
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 0, max: 900_000 }),
-      fc.integer({ min: 0, max: 3_000 }),
-      steps,
-      (cap, milliUsd, script) => {
-        const own = terms({ price, maxTokens: cap, maxCostUsd: milliUsd / 1_000, units: 100_000 });
-        const { ask, tell } = talk(known({ tokens: 1_000_000 }));
-        const underWay = new Map<number, Grant & { readonly expiresAtMs: number }>();
-        let [nowMs, tokens, usd] = [START_MS, 0, 0];
+  /** Prompt tokens of each call of a run's nth batch; `share` is from 0 to 1. */
+  type PromptOf = (nth: number, share: number) => number;
+  const falling =
+    (first: number, less: number): PromptOf =>
+    nth =>
+      Math.max(0, first - less * nth);
+
+  test.each<[string, fc.Arbitrary<PromptOf>]>([
+    ['where prompts are the estimate at most', fc.constant((_, share) => Math.floor(share * 1_000))],
+    ['where all prompts are so many, up to 1.4 times the estimate', fc.nat(1_400).map(tokens => () => tokens)],
+    [
+      'where prompts are up to 1.4 times the estimate, and later ones less',
+      fc.tuple(fc.nat(1_400), fc.nat(50)).map(([first, less]) => falling(first, less)),
+    ],
+  ])('%s', (_, prompts) => {
+    const cap = fc.nat(900_000);
+    const milliUsd = fc.nat(600);
+    fc.assert(
+      fc.property(cap, milliUsd, prompts, steps, (maxTokens, milli, promptOf, script) => {
+        const own = terms({ price, maxTokens, maxCostUsd: milli / 1_000, units: 100_000 });
+        const run = talk(known({ tokens: 1_000_000 }));
+        const underWay = new Map<number, UnderWay>();
+        let [nowMs, tokens, usd, nth] = [START_MS, 0, 0, 0];
         for (const { stream, afterMs, share, wish, fresh } of script) {
           nowMs += afterMs;
-          if (wish) tell(wish, nowMs);
+          if (wish) run.tell(wish, nowMs);
           const done = underWay.get(stream);
-          const completion = Math.floor(share * (done?.maxCompletionTokens ?? 0));
-          const units = done?.granted ?? 0;
-          const prompt = Math.floor(share * 1_000);
-          const costUsd = (units * (prompt * price.inputUsd + completion * price.outputUsd)) / 1e6;
-          const completions = Array.from({ length: units }, () => completion);
-          const used = { ...billed(units, units * (prompt + completion), costUsd), completions };
-          tokens += used.billedTokens;
-          usd += used.costUsd;
-          const grant = ask({ terms: own, stream, nowMs, fresh, used: done ? used : null });
+          const used = done ? billOf(done, share) : null;
+          tokens += used?.billedTokens ?? 0;
+          usd += used?.costUsd ?? 0;
+          const grant = run.ask({ terms: own, stream, nowMs, fresh, used });
           underWay.delete(stream);
           const endAtMs = Math.max(nowMs, grant.startAtMs + grant.granted * grant.spacingMs);
-          if (grant.granted > 0) underWay.set(stream, { ...grant, expiresAtMs: endAtMs + 90_000 });
-          let [mostTokens, mostUsd] = [tokens, usd];
-          for (const { granted, maxCompletionTokens } of underWay.values()) {
-            mostTokens += granted * (1_000 + maxCompletionTokens);
-            mostUsd += (granted * (1_000 * price.inputUsd + maxCompletionTokens * price.outputUsd)) / 1e6;
-          }
-          expect(mostTokens).toBeLessThanOrEqual(cap);
-          expect(mostUsd).toBeLessThanOrEqual(milliUsd / 1_000 + 1e-9);
-          if (grant.control === 'budget')
-            expect([...underWay.values()].filter(each => each.expiresAtMs > nowMs)).toEqual([]);
+          const prompt = promptOf(nth, share);
+          if (grant.granted > 0) underWay.set(stream, { ...grant, prompt, expiresAtMs: endAtMs + 90_000 });
+          nth += Math.min(1, grant.granted);
+          const open = [...underWay.values()];
+          const most = open.map(each => billOf(each, 1));
+          expect(most.reduce((sum, { billedTokens }) => sum + billedTokens, tokens)).toBeLessThanOrEqual(maxTokens);
+          expect(most.reduce((sum, { costUsd }) => sum + costUsd, usd)).toBeLessThanOrEqual(milli / 1_000 + 1e-9);
+          const reserved = reservedBy(run.state);
+          expect(reserved.tokens).toBeLessThanOrEqual(maxTokens);
+          expect(reserved.usd).toBeLessThanOrEqual(milli / 1_000 + 1e-9);
+          if (grant.control === 'budget') expect(open.filter(each => each.expiresAtMs > nowMs)).toEqual([]);
         }
-      },
-    ),
-    { numRuns: 200 },
-  );
+      }),
+      { numRuns: 200 },
+    );
+  });
 });
+
+/** A batch under way, and the prompt tokens of each of its calls. */
+type UnderWay = Grant & { readonly prompt: number; readonly expiresAtMs: number };
+
+/** What a batch comes to whose answers take a share, 0 to 1, of their room. */
+function billOf({ granted, maxCompletionTokens, prompt }: UnderWay, share: number): BatchUse {
+  const answer = Math.floor(share * maxCompletionTokens);
+  return billed(granted, { prompt, answer, costUsd: (prompt * price.inputUsd + answer * price.outputUsd) / 1e6 });
+}
+
+/** What the run has taken, with what is held for it. */
+function reservedBy({ runs, grants }: CapacityState) {
+  const held = (each: (grant: OpenGrant) => number) =>
+    Object.values(grants).reduce((sum, grant) => sum + grant.units * each(grant), 0);
+  const { spentTokens = 0, spentUsd = 0 } = runs['a'] ?? {};
+  return {
+    tokens: spentTokens + held(grant => grant.billedTokensEach),
+    usd: spentUsd + held(grant => grant.costUsdEach),
+  };
+}

@@ -112,6 +112,16 @@ describe('a failure that is the same for every issue', () => {
     tell('cancelled');
     expect(ask({ used: fatal })).toMatchObject({ control: 'cancelled' });
   });
+
+  test('stays, whatever the run is told', () => {
+    const { ask, tell } = talk(known({}));
+    ask();
+    ask({ used: fatal });
+    for (const wish of ['go', 'paused', 'cancelled'] as const) {
+      tell(wish);
+      expect(ask()).toMatchObject({ granted: 0, control: 'fatal' });
+    }
+  });
 });
 
 describe('a message to a run', () => {

@@ -14,6 +14,7 @@ function share(changes: Partial<RunShare> = {}): RunShare {
     tokensEach: 2_000,
     spentTokens: 0,
     spentUsd: 0,
+    billed: { promptTokens: 0, calls: 0 },
     ...changes,
   };
 }

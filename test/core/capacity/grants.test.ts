@@ -13,6 +13,7 @@ function grant(changes: Partial<OpenGrant> = {}): OpenGrant {
     runId: 'a',
     units: 10,
     tokensEach: 2_000,
+    billedTokensEach: 2_500,
     costUsdEach: 0.001,
     startAtMs: START_MS,
     endAtMs: START_MS + 10_000,
@@ -31,6 +32,7 @@ const run = (seenAtMs = START_MS): RunShare => ({
   tokensEach: 2_000,
   spentTokens: 0,
   spentUsd: 0,
+  billed: { promptTokens: 0, calls: 0 },
 });
 
 const stateWith = (changes: Partial<CapacityState>): CapacityState => ({
