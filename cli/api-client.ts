@@ -27,6 +27,13 @@ export type ApiClient = ReturnType<typeof createApiClient>;
 /** Forms in which results are answered as a whole. */
 export type WholeFormat = 'ndjson' | 'csv';
 
+/** What came of a retry. */
+export interface RetryEnd {
+  readonly attempt: number;
+  /** False where nothing was left undone. */
+  readonly isStarted: boolean;
+}
+
 const MINUTE_MS = 60_000;
 
 const runPath = (runId: string, rest = '') => `runs/${encodeURIComponent(runId)}${rest}`;
@@ -51,9 +58,10 @@ function runChanges(url: string, app: Pick<ReturnType<typeof createAppFetch>, 's
       return parseReply(url, RunStatusSchema, acceptedText(url, await app.sendPatiently(post(path))));
     },
 
-    /** Starts a run again, unless it left nothing undone. */
-    async retry(runId: string, body: RetryRequest) {
-      const answer = await app.send(post(runPath(runId, '/retry'), body));
+    /** Starts a run again, unless it left nothing undone; may be said again where the attempt has a number. */
+    async retry(runId: string, body: RetryRequest): Promise<RetryEnd> {
+      const send = body.attempt === undefined ? app.send : app.sendPatiently;
+      const answer = await send(post(runPath(runId, '/retry'), body));
       const { attempt } = parseReply(url, RetryReplySchema, acceptedText(url, answer));
       return { attempt, isStarted: 'httpStatus' in answer && answer.httpStatus === 202 };
     },

@@ -1,3 +1,4 @@
+import type { OpenAiSimulatorOptions } from '../local/simulators/openai-options.ts';
 import type { LocalEnvironment } from '../local/start.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
@@ -18,7 +19,7 @@ export async function startLocally(
     folder: string;
     port: number;
     isUsualStorage?: boolean;
-    simulator?: { latencyMs?: number; seed?: number };
+    simulator?: Pick<OpenAiSimulatorOptions, 'latencyMs' | 'seed' | 'tokensPerMinute' | 'requestsPerMinute'>;
     onHostLine?: (line: string) => void;
   },
 ): Promise<LocalEnvironment & { readonly broken: Promise<CliError> }> {

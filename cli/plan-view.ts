@@ -83,6 +83,7 @@ function tokensText({ expected }: PlanReply): string {
   return `${prompt}, ${completion}; ${countText(admissionTokens)} as the limits count them`;
 }
 
+/** The share that is kept free holds for limits that are not known yet, too. */
 function limitsText({ limits }: PlanReply): string {
   const words = {
     tokensPerMinute: (value: number) => `${countText(value)} tokens a minute`,
@@ -91,21 +92,25 @@ function limitsText({ limits }: PlanReply): string {
   };
   const known = limits.flatMap(({ name, value, from }) => (value === null ? [] : [`${words[name](value)} (${from})`]));
   const isNone = limits.every(({ name, value }) => name === 'bufferPercent' || value === null);
-  return isNone ? 'not known yet' : known.join(', ');
+  return [...(isNone ? ['not known yet'] : []), ...known].join(', ');
 }
 
-/** Values with one origin stand together. */
+/** Values with one origin stand together. A cap that is null counts as 0, which no cap can be. */
 function settingsText({ settings, concurrencyScope }: PlanReply): string {
   const where = concurrencyScope === 'run' ? 'in all' : 'in each process';
-  const words: Readonly<Record<string, (value: number) => string>> = {
+  const words: Readonly<Record<PlanReply['settings'][number]['name'], (value: number) => string>> = {
     concurrency: value => `${countOf(value, 'call')} at a time ${where}`,
     batchSize: value => `batches of ${countText(value)}`,
     streams: value => countOf(value, 'stream'),
     batchDelayMs: value => `pauses of ${durationText(value)}`,
     requestTimeoutSeconds: value => `timeout ${durationText(value * 1_000)}`,
+    deadlineSeconds: value => `deadline ${durationText(value * 1_000)}`,
+    maxCostUsd: value => (value > 0 ? `at most ${usdText(value)}` : 'no cap in dollars'),
+    maxTokens: value => (value > 0 ? `at most ${countOf(value, 'token')}` : 'no cap in tokens'),
+    useCache: value => (value ? 'answers from the cache' : 'no answer from the cache'),
   };
   const groups = Map.groupBy(settings, ({ from }) => from);
   return [...groups]
-    .map(([from, own]) => `${own.map(({ name, value }) => words[name]?.(value ?? 0)).join(', ')} (${from})`)
+    .map(([from, own]) => `${own.map(({ name, value }) => words[name](Number(value))).join(', ')} (${from})`)
     .join('; ');
 }

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import { countText, durationText } from '../src/core/format.ts';
-import type { RunStatus } from '../src/core/run-status.ts';
+import { isUnderWay, type RunStatus } from '../src/core/run-status.ts';
 import { createPaceMeter, type Pace } from './pace.ts';
 import { takenText, waitingText } from './run-words.ts';
 import type { Terminal } from './terminal.ts';
@@ -102,19 +102,25 @@ function knownTotal(counted: number | null, planned: number | null): number | nu
 /** The figures, the most important first. */
 function figuresOf(status: Shown, total: number | null, { perSecond, etaMs }: Pace): string[] {
   const { progress, phase } = status;
+  const isOver = progress.done === total || !isUnderWay(status.status);
   const parts = [`${countText(progress.done)}/${total === null ? '?' : countText(total)}`];
   if (phase === 'loading') parts.push('reading the issues');
   if (phase === 'reporting') parts.push('writing the report');
   const waiting = waitingText(status);
-  if (waiting !== null && progress.done !== total) parts.push(waiting);
-  if (perSecond !== null && progress.done !== total) parts.push(`${countText(perSecond * 60)}/min`);
-  if (etaMs) parts.push(`ETA ${durationText(etaMs)}`);
+  if (waiting !== null && !isOver) parts.push(waiting);
+  if (perSecond !== null && !isOver) parts.push(`${countText(perSecond * 60)}/min`);
+  if (etaMs && !isOver && !isHeldBack(status)) parts.push(`ETA ${durationText(etaMs)}`);
   const taken = takenText(status);
   if (taken !== null) parts.push(taken);
   for (const outcome of ['failed', 'skipped', 'succeeded'] as const) {
     if (progress[outcome] > 0) parts.push(`${countText(progress[outcome])} ${outcome}`);
   }
   return parts;
+}
+
+/** Whether the rate so far says nothing of the end: the run waits for somebody to act, or will not do the rest. */
+function isHeldBack({ status, waitingFor }: Shown): boolean {
+  return status === 'paused' || status === 'cancelling' || waitingFor === 'paused' || waitingFor === 'budget';
 }
 
 /** As many of the parts as fit, the first in any case: half a number would be a wrong one. */

@@ -34,7 +34,7 @@ export function reportView(report: Report, { isSimulated, paint = plain }: Repor
 }
 
 function headline(report: Report, paint: Paint): string {
-  const { total, succeeded, failed, skipped, notStarted, durationMs, status } = report;
+  const { total, succeeded, failed, skipped, notStarted, durationMs, status, attempt } = report;
   if (status === 'failed') return paint('red', 'The run failed: its issues could not be read.');
   const rest = [
     failed > 0 ? `${countText(failed)} failed` : '',
@@ -43,7 +43,9 @@ function headline(report: Report, paint: Paint): string {
   ].filter(text => text !== '');
   const all = rest.length === 0;
   const subject = all ? `All ${countOf(total, 'issue')}` : `${countText(succeeded)} of ${countOf(total, 'issue')}`;
-  const sentence = `${subject} succeeded in ${durationText(durationMs)}${all ? '' : `; ${rest.join(', ')}`}.`;
+  const time = attempt === 1 ? ` in ${durationText(durationMs)}` : '';
+  const last = attempt === 1 ? '' : ` Attempt ${attempt} took ${durationText(durationMs)}.`;
+  const sentence = `${subject} succeeded${time}${all ? '' : `; ${rest.join(', ')}`}.${last}`;
   if (notStarted > 0) return paint('red', `The run stopped early. ${sentence}`);
   return paint(failed > 0 ? 'yellow' : 'green', sentence);
 }
@@ -88,9 +90,21 @@ type Line = readonly [name: string, value: string];
 /** What the run took, by name and value. */
 function figures(report: Report): string {
   if (report.status === 'failed') return '';
-  const lines = [...timeLines(report), ...serviceLines(report), ...tokenLines(report), ...warningLines(report)];
+  const lines = [
+    ...attemptLines(report),
+    ...timeLines(report),
+    ...serviceLines(report),
+    ...tokenLines(report),
+    ...warningLines(report),
+  ];
   const width = Math.max(...lines.map(([name]) => name.length)) + 2;
   return lines.map(([name, value]) => name.padEnd(width) + value).join('\n');
+}
+
+/** Which figures of a run that was retried are those of its last attempt. */
+function attemptLines({ attempt }: Report): Line[] {
+  if (attempt === 1) return [];
+  return [['Attempt', `${attempt}: refusals, rates, waits and storage are its own, all else is of all attempts`]];
 }
 
 function timeLines({ callMs, spentMs, durationMs, attempt, total, notStarted, inFlight }: Report): Line[] {
@@ -142,12 +156,17 @@ function serviceLines(report: Report): Line[] {
   });
   return [
     ['Calls', [countText(calls), ...notes].join(', ')],
-    ...(limits.length > 0 ? [['Each minute', limits.join(', ')] as const] : []),
+    ...(limits.length > 0 ? [[minuteName(report), limits.join(', ')] as const] : []),
     ...(waits.length > 0 ? [['Waits', `${waits.join(', ')}, in each stream on average`] as const] : []),
     ...(storage.operations > 0
       ? [['Storage', `${storage.perIssue.toFixed(1)} operations an issue, ${storageText(storage)} each`] as const]
       : []),
   ];
+}
+
+/** Rates count less than a minute as one. */
+function minuteName({ inFlight: { overMs } }: Report): string {
+  return overMs < 60_000 ? 'First minute' : 'Each minute';
 }
 
 function storageText({ operations, ms }: Report['storage']): string {

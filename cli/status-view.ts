@@ -5,7 +5,7 @@ import { takenText, waitingText } from './run-words.ts';
 
 /** A run's status in a few lines. */
 export function statusView(status: RunStatus): string[] {
-  const { runId, analysis, deployment, createdAt, progress, summary, error, phase } = status;
+  const { runId, analysis, deployment, progress, summary, error, phase } = status;
   const { total, done, succeeded, failed, skipped, costUsd, deferrals } = progress;
   const counts = `${countText(succeeded)} succeeded, ${countText(failed)} failed, ${countText(skipped)} skipped`;
   const waiting = waitingText(status);
@@ -14,7 +14,7 @@ export function statusView(status: RunStatus): string[] {
   return [
     `Run ${runId} is ${status.status}${phase ? ` (${phase})` : ''}`,
     `  ${countText(done)} of ${total === null ? '?' : countText(total)} done: ${counts}${notStarted}`,
-    `  "${analysis}" on deployment ${deployment}, started ${createdAt}${summary ? `, took ${durationText(summary.durationMs)}` : ''}`,
+    `  "${analysis}" on deployment ${deployment}, ${timesText(status)}`,
     ...(waiting !== null && waiting !== status.status ? [`  ${waiting}`] : []),
     ...(costUsd === null
       ? []
@@ -24,6 +24,12 @@ export function statusView(status: RunStatus): string[] {
     ...(summary?.verdict ? [`  ${summary.verdict.sentence}`] : []),
     ...(error ? [`  ${error}`] : []),
   ];
+}
+
+/** When the run began and how long it took; of a run that was retried, the last attempt's own times beside it. */
+function timesText({ createdAt, attempt, attempts, summary }: RunStatus): string {
+  const own = attempt === 1 ? '' : `; attempt ${attempt} started ${attempts.at(-1)?.startedAt ?? '?'}`;
+  return `started ${createdAt}${own}${summary ? `, took ${durationText(summary.durationMs)}` : ''}`;
 }
 
 /** Runs as a table, in the order given. */

@@ -18,6 +18,8 @@ export function deleteCommand(context: Context, exit: (code: number) => void): C
     .option('--yes', 'do not ask');
   return withConnection(command).action(async (runId: string, options: Options) => {
     const client = connect(context, options);
+    // To the app a run that is not there is as good as deleted; to whoever has mistyped an id it is not.
+    await client.status(runId);
     if (!(await isAgreed(context, runId, options.yes ?? false))) {
       context.terminal.err('Nothing was deleted.');
       return exit(1);

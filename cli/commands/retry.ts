@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import type { RetryRequest } from '../../src/core/retry-request.ts';
+import { isUnderWay } from '../../src/core/run-status.ts';
 import { BOUNDS } from '../../src/core/settings.ts';
+import type { ApiClient, RetryEnd } from '../api-client.ts';
 import type { Context } from '../context.ts';
 import { amountFlag, type ConnectionOptions, commandLine, connect, integerFlag, withConnection } from '../options.ts';
 
@@ -35,12 +37,16 @@ export function retryCommand(context: Context, exit: (code: number) => void): Co
   return withConnection(command).action(async (runId: string, options: Options) => {
     const { maxCostUsd, maxTokens, deadlineSeconds, json } = options;
     const client = connect(context, options);
-    const reply = await client.retry(runId, { maxCostUsd, maxTokens, deadlineSeconds });
-    const line = reply.isStarted
-      ? `Run ${runId} is started again, attempt ${reply.attempt}. ` +
-        `Watch it with: ${commandLine(client, 'status', runId, '--watch')}`
-      : `Run ${runId} left nothing undone: nothing was started.`;
-    context.terminal.out(json ? JSON.stringify({ runId, ...reply }) : line);
+    const { status, attempt } = await client.status(runId);
+    // By its number an attempt is started once, however often the request has to be sent.
+    const wanted = isUnderWay(status) ? {} : { attempt: attempt + 1 };
+    const reply = await client.retry(runId, { ...wanted, maxCostUsd, maxTokens, deadlineSeconds });
+    context.terminal.out(json ? JSON.stringify({ runId, ...reply }) : retriedLine(client, runId, reply));
     exit(0);
   });
+}
+
+function retriedLine(client: ApiClient, runId: string, { attempt, isStarted }: RetryEnd): string {
+  if (!isStarted) return `Run ${runId} left nothing undone: nothing was started.`;
+  return `Run ${runId} is started again, attempt ${attempt}. Watch it with: ${commandLine(client, 'status', runId, '--watch')}`;
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Command } from 'commander';
 import type { LocalEnvironment } from '../../local/start.ts';
+import { BOUNDS } from '../../src/core/settings.ts';
 import type { Context } from '../context.ts';
 import { startLocally } from '../local-app.ts';
 import { commandLine, integerFlag } from '../options.ts';
@@ -10,6 +11,8 @@ interface Options {
   readonly folder: string;
   readonly latencyMs?: number;
   readonly seed?: number;
+  readonly tokensPerMinute?: number;
+  readonly requestsPerMinute?: number;
 }
 
 const ROUTES = [
@@ -21,6 +24,8 @@ const ROUTES = [
   'GET  /api/runs/{id}/report        the report',
   'POST /api/runs/{id}/{action}      cancel, pause, resume or retry it',
   'DELETE /api/runs/{id}             remove it and its results',
+  'GET  /api/cache                   how many answers are kept for later runs, and of what',
+  'DELETE /api/cache                 forget them; ?analysis=&deployment=&olderThanSeconds=',
   'GET  /api/health                  what answers, and warnings',
 ];
 
@@ -43,16 +48,26 @@ export function startCommand(context: Context, exit: (code: number) => void): Co
       'one seed = the same answers and latencies; default 1',
       integerFlag('--seed', { min: 0, max: 2_147_483_647 }),
     )
+    .option(
+      '--tokens-per-minute <n>',
+      'what the simulator admits; default more than one machine can send',
+      integerFlag('--tokens-per-minute', BOUNDS.tokensPerMinute),
+    )
+    .option(
+      '--requests-per-minute <n>',
+      'what the simulator admits; default more than one machine can send',
+      integerFlag('--requests-per-minute', { min: 1, max: 1_000_000 }),
+    )
     .action(async (options: Options) => exit(await start(context, options)));
 }
 
-async function start(context: Context, { port, folder, latencyMs, seed }: Options): Promise<number> {
+async function start(context: Context, { port, folder, ...simulator }: Options): Promise<number> {
   const { terminal, signal } = context;
   const environment = await startLocally(context, {
     folder,
     port,
     isUsualStorage: true,
-    simulator: { ...(latencyMs === undefined ? {} : { latencyMs }), ...(seed === undefined ? {} : { seed }) },
+    simulator,
     onHostLine: line => terminal.err(line),
   });
   try {

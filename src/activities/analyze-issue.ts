@@ -1,7 +1,7 @@
 import { type AnalyzeInput, type AnalyzeOutput, CONTRACTS, RETRY } from '../core/contracts.ts';
 import { type FailureCode, handlingOf, type ModelCallError } from '../core/failures.ts';
 import { isEmptyIssue } from '../core/issues.ts';
-import { decide, type LedgerFacts, queuedSinceMs } from '../core/ledger.ts';
+import { decide, type FactsInHand, NO_CALLS, queuedSinceMs, untoldOf } from '../core/ledger.ts';
 import type { IssuePages, Unit } from '../services/issue-pages.ts';
 import type { LedgerStore } from '../services/ledger-store.ts';
 import type { ServiceBreaker } from '../services/service-breaker.ts';
@@ -9,7 +9,7 @@ import type { Shutdown } from '../services/shutdown.ts';
 import type { StorageMeter } from '../services/storage-meter.ts';
 import type { Asked } from './ask-model.ts';
 import { defineActivity } from './define-activity.ts';
-import { deferred, elsewhere, type OpenRow, openRow, seenBy, settle, settledOutput } from './issue-row.ts';
+import { deferred, elsewhere, type OpenRow, openRow, seenBy, seenWith, settle, settledOutput } from './issue-row.ts';
 import { afterQueue, type Turn, type TurnServices, takeTurn } from './take-turn.ts';
 
 interface Services extends TurnServices {
@@ -21,6 +21,8 @@ interface Services extends TurnServices {
 }
 
 const DEFAULT_DEFERRAL_MS = 10_000;
+/** Whatever the service asks for: quotas are raised, and some waits are absurd. */
+const LONGEST_DEFERRAL_MS = 600_000;
 /** A claim of a living worker is looked at again so soon: most are settled long before they run out, or their worker dies. */
 const CLAIM_RECHECK_MS = 5_000;
 /** An issue waits for its instant in the activity for so long; beyond, it goes back to its stream. */
@@ -79,7 +81,7 @@ async function analyze(services: Services, delivery: Delivery): Promise<AnalyzeO
   });
   switch (decision.action) {
     case 'use':
-      return settledOutput(decision.row, unit);
+      return settledOutput(decision.row, unit, seenWith(untoldOf(decision.row, attempt)));
     case 'wait':
       return deferred('claimed_elsewhere', Math.min(decision.untilMs, nowMs + CLAIM_RECHECK_MS));
     case 'give_up':
@@ -122,10 +124,10 @@ function settleKnown(turn: Turn, answer: unknown, nowMs: number): Promise<Analyz
 }
 
 /** Writes down what asking came to. */
-async function finish(services: Services, turn: Turn, facts: LedgerFacts, asked: Asked): Promise<AnalyzeOutput> {
+async function finish(services: Services, turn: Turn, facts: FactsInHand, asked: Asked): Promise<AnalyzeOutput> {
   const { callMs, answeredAtMs, requestId } = asked;
   const sent = { callMs, answeredAtMs, requestId };
-  const when = { nowMs: services.waiting.nowMs(), seen: seenBy(asked) };
+  const when = { nowMs: services.waiting.nowMs(), own: seenBy(asked) };
   switch (asked.kind) {
     case 'answered':
       return settle(turn, facts, { outcome: 'succeeded', code: null, answer: asked.answer, ...sent }, when);
@@ -136,32 +138,36 @@ async function finish(services: Services, turn: Turn, facts: LedgerFacts, asked:
   }
 }
 
-/** Puts an issue back, or leaves it to the durable policy by throwing, or settles it after its last attempt. */
+/**
+ * Puts an issue back, or leaves it to the durable policy by throwing, or settles it after its last attempt.
+ *
+ * A throw tells no stream of the calls made: the row keeps them until an output does.
+ */
 async function interrupt(
   services: Services,
   turn: Turn,
-  facts: LedgerFacts,
+  facts: FactsInHand,
   asked: Extract<Asked, { kind: 'interrupted' }>,
 ): Promise<AnalyzeOutput> {
   const { error, requestId, maybeBilled } = asked;
   const nowMs = services.waiting.nowMs();
-  const seen = seenBy(asked);
+  const own = seenBy(asked);
   const state = maybeBilled ? 'unknown' : 'released';
   const deferral = deferralFor(error, services.breakers(turn.input.plan.deployment), nowMs);
   if (deferral) {
     const { code, notBeforeMs } = deferral;
-    const isOurs = await turn.row.move({ ...facts, state, code, atMs: nowMs });
-    return isOurs ? deferred(code, notBeforeMs, seen) : elsewhere(nowMs, seen);
+    const isOurs = await turn.row.move({ ...facts, untold: NO_CALLS, state, code, atMs: nowMs });
+    return isOurs ? deferred(code, notBeforeMs, seenWith(facts.untold, own)) : elsewhere(nowMs, own);
   }
   const { code } = error;
   const failedAttempts = facts.failedAttempts + 1;
   if (failedAttempts >= RETRY.maxAttempts) {
     const { callMs, answeredAtMs } = asked;
     const end = { outcome: 'failed', code, callMs, answeredAtMs, requestId } as const;
-    return settle(turn, { ...facts, failedAttempts }, end, { nowMs, seen });
+    return settle(turn, { ...facts, failedAttempts }, end, { nowMs, own });
   }
   const isOurs = await turn.row.move({ ...facts, failedAttempts, state, code, atMs: nowMs });
-  if (!isOurs) return elsewhere(nowMs, seen);
+  if (!isOurs) return elsewhere(nowMs, own);
   throw error;
 }
 
@@ -174,7 +180,10 @@ function deferralFor(
   breaker: Pick<ServiceBreaker, 'openUntilMs'>,
   nowMs: number,
 ): { readonly code: FailureCode; readonly notBeforeMs: number } | null {
-  if (handlingOf(code) === 'defer') return { code, notBeforeMs: nowMs + (retryAfterMs ?? DEFAULT_DEFERRAL_MS) };
+  if (handlingOf(code) === 'defer') {
+    const waitMs = Math.min(retryAfterMs ?? DEFAULT_DEFERRAL_MS, LONGEST_DEFERRAL_MS);
+    return { code, notBeforeMs: nowMs + waitMs };
+  }
   const openUntilMs = breaker.openUntilMs();
   return openUntilMs === null ? null : { code: 'breaker_open', notBeforeMs: openUntilMs };
 }

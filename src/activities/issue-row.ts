@@ -1,6 +1,13 @@
 import type { AnalyzeOutput, Seen } from '../core/contracts.ts';
 import type { FailureCode } from '../core/failures.ts';
-import type { LedgerFacts, LedgerRow, SettledRow, Settlement } from '../core/ledger.ts';
+import {
+  type CallCounts,
+  type FactsInHand,
+  type LedgerRow,
+  NO_CALLS,
+  type SettledRow,
+  type Settlement,
+} from '../core/ledger.ts';
 import type { Unit } from '../services/issue-pages.ts';
 import type { LedgerStore } from '../services/ledger-store.ts';
 import type { Spent } from './spent.ts';
@@ -31,17 +38,20 @@ export async function openRow(
 
 /** What a delivery without a call has seen of the service; storage is filled in at its end. */
 export const NOTHING_SEEN: Seen = {
-  calls: 0,
-  admittedTokens: 0,
-  throttled: 0,
+  ...NO_CALLS,
   retryAfterMs: null,
   limits: null,
   storage: { operations: 0, ms: 0 },
 };
 
-/** What calls have seen of the service. */
-export function seenBy({ calls, admittedTokens, throttled, retryAfterMs, limits }: Spent): Seen {
-  return { ...NOTHING_SEEN, calls, admittedTokens, throttled, retryAfterMs, limits };
+/** What the calls of a delivery have seen of the service. */
+export function seenBy({ calls, admittedTokens, throttled, retryAfterMs, limits, usage, costUsd }: Spent): Seen {
+  return { ...NOTHING_SEEN, calls, admittedTokens, throttled, retryAfterMs, limits, usage, costUsd };
+}
+
+/** What an output tells that has all to tell that no other has told. */
+export function seenWith(untold: CallCounts, own: Seen = NOTHING_SEEN): Seen {
+  return { ...own, ...untold };
 }
 
 /** The answer for an issue that goes back to its stream. */
@@ -56,20 +66,25 @@ export function elsewhere(nowMs: number, seen: Seen = NOTHING_SEEN): AnalyzeOutp
   return deferred('claimed_elsewhere', nowMs + LOST_RACE_DEFERRAL_MS, seen);
 }
 
-/** Settles an issue, and answers so. */
+/**
+ * Settles an issue, and answers so.
+ *
+ * @param when.own - what this delivery itself has seen; the facts include it
+ */
 export async function settle(
   { row, unit }: { readonly row: OpenRow; readonly unit: Unit },
-  facts: LedgerFacts,
+  facts: FactsInHand,
   end: Pick<Settlement, 'outcome' | 'code'> & Partial<Settlement>,
-  { nowMs, seen = NOTHING_SEEN }: { readonly nowMs: number; readonly seen?: Seen },
+  { nowMs, own = NOTHING_SEEN }: { readonly nowMs: number; readonly own?: Seen },
 ): Promise<AnalyzeOutput> {
   const nothing = { answer: null, cached: false, callMs: null, answeredAtMs: null, requestId: null };
   const settled: SettledRow = { ...facts, ...nothing, ...end, state: 'settled' };
-  return (await row.move(settled)) ? settledOutput(settled, unit, seen) : elsewhere(nowMs, seen);
+  const isOurs = await row.move(settled);
+  return isOurs ? settledOutput(settled, unit, seenWith(facts.untold, own)) : elsewhere(nowMs, own);
 }
 
 /** The answer for an issue that is settled. */
-export function settledOutput(row: SettledRow, { copies }: Unit, seen: Seen = NOTHING_SEEN): AnalyzeOutput {
-  const { outcome, code, cached, failedAttempts, usage, costUsd, callMs } = row;
-  return { kind: 'settled', outcome, code, cached, copies, failedAttempts, usage, costUsd, callMs, seen };
+export function settledOutput(row: SettledRow, { copies }: Unit, seen: Seen): AnalyzeOutput {
+  const { outcome, code, cached, failedAttempts, callMs } = row;
+  return { kind: 'settled', outcome, code, cached, copies, failedAttempts, callMs, seen };
 }

@@ -38,7 +38,9 @@ export function createLoadIssues(services: Services) {
     const open = [...indexes.keys()].filter(unit => isDone[unit] !== 1);
     await services.pages.writeOpen(runId, attempt, open.length === indexes.length ? null : open);
     const sum = open.reduce((tokens, unit) => tokens + (promptTokens[unit] ?? 0), 0);
-    return { total, units: open.length, kept, promptTokensEach: open.length === 0 ? 0 : sum / open.length };
+    const promptTokensMost = open.reduce((most, unit) => Math.max(most, promptTokens[unit] ?? 0), 0);
+    const promptTokensEach = open.length === 0 ? 0 : sum / open.length;
+    return { total, units: open.length, kept, promptTokensEach, promptTokensMost };
   });
 }
 

@@ -1,6 +1,6 @@
 import { analysisNamed } from '../core/analyses.ts';
 import type { AnalyzeInput, AnalyzeOutput } from '../core/contracts.ts';
-import type { LedgerFacts } from '../core/ledger.ts';
+import { addCalls, type FactsInHand } from '../core/ledger.ts';
 import { addCost, addUsage } from '../core/usage.ts';
 import type { AnswerMemory } from '../services/answer-memory.ts';
 import type { ModelClient } from '../services/azure-openai.ts';
@@ -33,7 +33,7 @@ export interface Turn {
   readonly input: AnalyzeInput;
   readonly unit: Unit;
   readonly row: OpenRow;
-  readonly facts: LedgerFacts;
+  readonly facts: FactsInHand;
   /** Since when it has been waiting for its turn, in milliseconds since 1970. */
   readonly queuedSinceMs: number;
 }
@@ -46,7 +46,7 @@ export type Taken =
   | { readonly kind: 'held'; readonly output: AnalyzeOutput }
   | { readonly kind: 'known'; readonly answer: unknown }
   | { readonly kind: 'joined'; readonly answer: Promise<unknown> }
-  | { readonly kind: 'asked'; readonly asked: Asked; readonly facts: LedgerFacts };
+  | { readonly kind: 'asked'; readonly asked: Asked; readonly facts: FactsInHand };
 
 /** Beyond a call's own timeouts, what a claim leaves for waits and table writes. */
 const CLAIM_MARGIN_MS = 30_000;
@@ -65,7 +65,7 @@ export function takeTurn(services: TurnServices, turn: Turn, mayJoin: boolean): 
   const { runId, plan } = turn.input;
   const { fingerprint } = turn.unit;
   return permits.run(runId, plan.concurrency, async (): Promise<Taken> => {
-    const output = await holdBack(services, runId);
+    const output = await holdBack(services, turn.input);
     if (output) return { kind: 'held', output };
     if (plan.useCache) {
       const answer = answers.recall(fingerprint);
@@ -82,8 +82,11 @@ export function takeTurn(services: TurnServices, turn: Turn, mayJoin: boolean): 
 }
 
 /** Why no issue of the run may be asked now; null = it may. */
-async function holdBack({ controls, shutdown, waiting }: TurnServices, runId: string): Promise<AnalyzeOutput | null> {
-  const control = await controls.of(runId);
+async function holdBack(
+  { controls, shutdown, waiting }: TurnServices,
+  { runId, attempt }: AnalyzeInput,
+): Promise<AnalyzeOutput | null> {
+  const control = await controls.of(runId, attempt);
   if (control === 'cancelled') return { kind: 'not_started', reason: 'cancelled', seen: NOTHING_SEEN };
   if (control === 'paused') return deferred('paused', waiting.nowMs() + PAUSE_MS);
   // This process ends: another one will have to do it.
@@ -116,12 +119,12 @@ function answerIn(taken: Taken): unknown {
 }
 
 /** The facts of an issue that has waited for its turn until now. */
-export function afterQueue({ facts, queuedSinceMs }: Turn, nowMs: number): LedgerFacts {
+export function afterQueue({ facts, queuedSinceMs }: Turn, nowMs: number): FactsInHand {
   const queue = facts.spentMs.queue + Math.max(0, nowMs - queuedSinceMs);
   return { ...facts, spentMs: { ...facts.spentMs, queue } };
 }
 
-function withSpent(facts: LedgerFacts, asked: Asked): LedgerFacts {
+function withSpent(facts: FactsInHand, asked: Asked): FactsInHand {
   const { queue, model, throttle, retry } = facts.spentMs;
   return {
     ...facts,
@@ -136,5 +139,6 @@ function withSpent(facts: LedgerFacts, asked: Asked): LedgerFacts {
     },
     usage: addUsage(facts.usage, asked.usage),
     costUsd: addCost(facts.costUsd, asked.costUsd),
+    untold: addCalls(facts.untold, asked),
   };
 }

@@ -34,6 +34,8 @@ export const LoadedSchema = z.object({
   kept: ProgressSchema,
   /** Mean prompt of a unit by the service's rule of admission: four characters a token; 0 without units. */
   promptTokensEach: z.number(),
+  /** The largest of them. */
+  promptTokensMost: z.number(),
 });
 export type Loaded = z.infer<typeof LoadedSchema>;
 
@@ -96,14 +98,20 @@ export type AnalyzeInput = z.infer<typeof AnalyzeInputSchema>;
 
 /** What every answer of `analyzeIssue` tells of the service and of storage. */
 const SeenSchema = z.object({
-  /** Requests sent by this delivery. */
+  /**
+   * Requests sent that no output of this attempt of the run has told of: by this delivery, and by those before it that
+   * threw. So with what follows, up to the cost.
+   */
   calls: z.int(),
   /** Tokens that the service counted for admission, over the requests that it admitted. */
   admittedTokens: z.int(),
   /** Requests that the service refused for its limits. */
   throttled: z.int(),
-  /** The longest wait that the service asked for; null if it asked for none. */
+  usage: UsageSchema,
+  costUsd: z.number().nullable(),
+  /** The longest wait that the service asked this delivery for; null if it asked for none. */
   retryAfterMs: z.number().nullable(),
+  /** The newest figures that this delivery was given. */
   limits: ServiceLimitsSchema.nullable(),
   storage: z.object({ operations: z.int(), ms: z.number() }),
 });
@@ -119,9 +127,6 @@ export const AnalyzeOutputSchema = z.discriminatedUnion('kind', [
     /** Further issues that this outcome stands for. */
     copies: z.int(),
     failedAttempts: z.int(),
-    /** Of all attempts of this issue in the run. */
-    usage: UsageSchema,
-    costUsd: z.number().nullable(),
     /** Time of the call that was answered; null without one. */
     callMs: z.number().nullable(),
     seen: SeenSchema,

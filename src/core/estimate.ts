@@ -14,6 +14,8 @@ export interface Estimate {
   readonly countedShare: number;
   /** A prompt by the service's rule of admission. */
   readonly admission: Distribution;
+  /** The largest of them. */
+  readonly admissionMost: number;
 }
 
 /** Text beyond that is not counted token by token: 2 million characters take about half a second. */
@@ -29,7 +31,7 @@ const FORMAT_TOKENS = 11;
 export function createEstimator(analysis: Analysis, countTokens: (text: string) => number) {
   const sameForAll = countTokens(analysis.instructions) + countTokens(schemaText(analysis)) + FORMAT_TOKENS;
   let [calls, empty, characters, countedCharacters, countedTokens] = [0, 0, 0, 0, 0];
-  let [admission, admissionSquares] = [0, 0];
+  let [admission, admissionSquares, admissionMost] = [0, 0, 0];
   return {
     /** @returns whether the issue is one to ask about; an empty one is not */
     add(issue: Issue): boolean {
@@ -44,6 +46,7 @@ export function createEstimator(analysis: Analysis, countTokens: (text: string) 
       characters += text.length;
       admission += admitted;
       admissionSquares += admitted ** 2;
+      admissionMost = Math.max(admissionMost, admitted);
       if (countedCharacters < MOST_COUNTED_CHARACTERS) {
         countedCharacters += text.length;
         countedTokens += countTokens(text);
@@ -60,6 +63,7 @@ export function createEstimator(analysis: Analysis, countTokens: (text: string) 
         promptTokens: calls * sameForAll + Math.round(countedTokens / countedShare),
         countedShare,
         admission: { mean, cv: mean === 0 ? 0 : Math.sqrt(variance) / mean },
+        admissionMost,
       };
     },
   };

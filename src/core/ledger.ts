@@ -1,5 +1,5 @@
 import { type FailureCode, handlingOf } from './failures.ts';
-import { NO_USAGE, type Usage } from './usage.ts';
+import { addCost, addUsage, NO_USAGE, type Usage } from './usage.ts';
 
 /** How an issue ended. `not_started` is never stored: it is the absence of an end. */
 export type SettledOutcome = 'succeeded' | 'failed' | 'skipped';
@@ -12,8 +12,13 @@ export type SettledOutcome = 'succeeded' | 'failed' | 'skipped';
  * - `unknown`: it may have been billed (timeout, lost connection, an error of the service)
  * - `settled`: final
  */
-export type LedgerRow = LedgerFacts &
-  (
+export type LedgerRow = LedgerFacts & {
+  /**
+   * Calls of this attempt of the run that no output has told of: those of deliveries that threw. In a settled row, what
+   * the settling delivery told, in case that its output was lost. None in a row of an older version.
+   */
+  readonly untold?: CallCounts;
+} & (
     | { readonly state: 'claimed'; readonly workerId: string; readonly untilMs: number }
     | { readonly state: 'released' | 'unknown'; readonly code: FailureCode; readonly atMs: number }
     | ({ readonly state: 'settled' } & Settlement)
@@ -38,6 +43,38 @@ export interface LedgerFacts {
   readonly usage: Usage;
   /** US dollars; null once a model without a known price answered. */
   readonly costUsd: number | null;
+}
+
+/** The facts of an issue that a delivery has in hand. */
+export interface FactsInHand extends LedgerFacts {
+  readonly untold: CallCounts;
+}
+
+/** What calls took, as outputs tell it. */
+export interface CallCounts {
+  /** As in the facts of a row. */
+  readonly calls: number;
+  /** Tokens that the service counted for admission. */
+  readonly admittedTokens: number;
+  /** Calls that the service refused for its limits. */
+  readonly throttled: number;
+  readonly usage: Usage;
+  /** US dollars; null once a model without a known price answered. */
+  readonly costUsd: number | null;
+}
+
+/** No call. */
+export const NO_CALLS: CallCounts = { calls: 0, admittedTokens: 0, throttled: 0, usage: NO_USAGE, costUsd: 0 };
+
+/** The sum of what calls took. */
+export function addCalls(a: CallCounts, b: CallCounts): CallCounts {
+  return {
+    calls: a.calls + b.calls,
+    admittedTokens: a.admittedTokens + b.admittedTokens,
+    throttled: a.throttled + b.throttled,
+    usage: addUsage(a.usage, b.usage),
+    costUsd: addCost(a.costUsd, b.costUsd),
+  };
 }
 
 /** Where an issue's time went, in milliseconds, added up over attempts. */
@@ -87,8 +124,8 @@ export interface Settlement {
 export type LedgerDecision =
   | { readonly action: 'use'; readonly row: SettledRow }
   | { readonly action: 'wait'; readonly untilMs: number }
-  | { readonly action: 'give_up'; readonly facts: LedgerFacts; readonly code: FailureCode }
-  | { readonly action: 'claim'; readonly facts: LedgerFacts };
+  | { readonly action: 'give_up'; readonly facts: FactsInHand; readonly code: FailureCode }
+  | { readonly action: 'claim'; readonly facts: FactsInHand };
 
 /** When and for which attempt of the run an issue came to a worker. */
 export interface Delivery {
@@ -112,12 +149,13 @@ export function decide(
   context: Delivery & { readonly maxAttempts: number; readonly isGone: (workerId: string) => boolean },
 ): LedgerDecision {
   const { attempt, nowMs, maxAttempts } = context;
-  if (row === null) return { action: 'claim', facts: { ...NO_FACTS, attempt } };
+  if (row === null) return { action: 'claim', facts: { ...NO_FACTS, untold: NO_CALLS, attempt } };
   const isOld = row.attempt < attempt;
-  const facts: LedgerFacts = { ...factsOf(row), attempt, failedAttempts: isOld ? 0 : row.failedAttempts };
+  const failedAttempts = isOld ? 0 : row.failedAttempts;
+  const facts: FactsInHand = { ...factsOf(row), attempt, failedAttempts, untold: untoldOf(row, attempt) };
   // The time between two attempts of the run was no waiting.
   const backAtMs = isOld ? 0 : queuedSinceMs(row, context);
-  const claimOrGiveUp = (code: FailureCode, taken: LedgerFacts): LedgerDecision =>
+  const claimOrGiveUp = (code: FailureCode, taken: FactsInHand): LedgerDecision =>
     taken.failedAttempts < maxAttempts
       ? { action: 'claim', facts: taken }
       : { action: 'give_up', code, facts: { ...taken, possiblyPaidTwice: row.possiblyPaidTwice } };
@@ -135,8 +173,14 @@ export function decide(
         failedAttempts: facts.failedAttempts + 1,
         possiblyPaidTwice: true,
         calls: facts.calls + 1,
+        untold: { ...facts.untold, calls: facts.untold.calls + 1 },
       });
   }
+}
+
+/** What an output of this attempt of the run has to tell of a row; of an earlier attempt's calls, nothing. */
+export function untoldOf(row: LedgerRow, attempt: number): CallCounts {
+  return row.attempt < attempt ? NO_CALLS : (row.untold ?? NO_CALLS);
 }
 
 /** What a row says of the past, whatever its state. */
@@ -157,7 +201,7 @@ export function queuedSinceMs(row: LedgerRow | null, { attempt, handedOutAtMs, n
 }
 
 /** The time since a row was put back counts as what it was put back for. */
-function waited(facts: LedgerFacts, { code, atMs }: { code: FailureCode; atMs: number }, untilMs: number): LedgerFacts {
+function waited(facts: FactsInHand, { code, atMs }: { code: FailureCode; atMs: number }, untilMs: number): FactsInHand {
   const kind = handlingOf(code) === 'defer' && code !== 'breaker_open' ? 'throttle' : 'retry';
   const waitMs = Math.max(0, untilMs - atMs);
   return { ...facts, spentMs: { ...facts.spentMs, [kind]: facts.spentMs[kind] + waitMs } };

@@ -1,11 +1,31 @@
 import { z } from 'zod';
 import { FORECAST_BOUNDS } from './forecast/forecast.ts';
-import { CHOSEN } from './run-request.ts';
 
 /** Of a plan's values, those that are limits of the deployment. */
 export const LIMITS = ['tokensPerMinute', 'requestsPerMinute', 'bufferPercent'] as const;
 
+/** All others. */
+export const PLANNED = [
+  'concurrency',
+  'batchSize',
+  'streams',
+  'batchDelayMs',
+  'requestTimeoutSeconds',
+  'deadlineSeconds',
+  'maxCostUsd',
+  'maxTokens',
+  'useCache',
+] as const;
+
 const FromSchema = z.object({ value: z.number().nullable(), from: z.string() });
+const SettingSchema = z.object({
+  name: z.enum(PLANNED),
+  /** Null = no cap. */
+  value: z.union([z.number(), z.boolean()]).nullable(),
+  from: z.string(),
+});
+/** A value that a run goes by, and where it comes from. */
+export type PlannedSetting = z.infer<typeof SettingSchema>;
 
 /** Answer of `POST /api/runs?plan=true`: what a run would take, before a cent is spent. */
 export const PlanReplySchema = z.object({
@@ -32,7 +52,7 @@ export const PlanReplySchema = z.object({
     admissionTokens: z.int(),
     /** US dollars; null where the price is not known. */
     costUsd: z.number().nullable(),
-    /** From the start to the report, which comes sooner where a cap stops the run. */
+    /** From the start to the report, as are the figures above: of all calls. A warning says what a cap leaves of them. */
     durationMs: z.int(),
     boundBy: z.enum(FORECAST_BOUNDS),
     /** Whose call times: those of the deployment's own answers, or usual ones. */
@@ -44,7 +64,7 @@ export const PlanReplySchema = z.object({
   }),
   /** Whether the concurrency is meant for each process on each instance, or for the run on all of them. */
   concurrencyScope: z.enum(['process', 'run']),
-  settings: z.array(FromSchema.extend({ name: z.enum(CHOSEN) })),
+  settings: z.array(SettingSchema),
   limits: z.array(FromSchema.extend({ name: z.enum(LIMITS) })),
   warnings: z.array(z.string()),
 });

@@ -1,4 +1,5 @@
 import { deadlineMsFor } from './batch-plan.ts';
+import type { CapacityView } from './capacity/messages.ts';
 import { countOf, countText, durationText, percentText, usdText } from './format.ts';
 import type { PlanReply } from './plan-reply.ts';
 import type { RunPlan } from './run-request.ts';
@@ -8,6 +9,10 @@ import { costUsd } from './usage.ts';
 /** What a plan says of a run, as its warnings need it. */
 interface Planned extends Pick<PlanReply, 'calls' | 'expected' | 'limits'> {
   readonly plan: RunPlan;
+  /** How many calls the run's caps pay for, and how long these take; null where no cap stops it. */
+  readonly capped: { readonly calls: number; readonly durationMs: number } | null;
+  /** What the deployment is known to admit; null = not known. */
+  readonly known: Pick<CapacityView, 'tokensPerMinute' | 'requestsPerMinute'>;
   readonly settings: Pick<Settings, 'ceiling' | 'workerProcesses'>;
   /** Runs that use up the deployment's limits now. */
   readonly others: number;
@@ -29,32 +34,48 @@ export function affordableCalls(plan: RunPlan, calls: number, { promptTokens, co
 
 /** What whoever starts the run should know before. */
 export function planWarnings(planned: Planned): string[] {
-  return [cap, deadline, unknownLimits, otherRuns, closed, processes, unknownPrice, uncounted].flatMap(
+  return [cap, deadline, tooHighLimits, unknownLimits, otherRuns, closed, processes, unknownPrice, uncounted].flatMap(
     warning => warning(planned) ?? [],
   );
 }
 
 type Warning = (planned: Planned) => string | null;
 
-const cap: Warning = ({ plan, calls, expected }) => {
-  const affordable = affordableCalls(plan, calls, expected);
-  if (affordable >= calls) return null;
-  const { maxCostUsd, maxTokens } = plan;
+const cap: Warning = ({ plan: { maxCostUsd, maxTokens }, capped, calls, expected }) => {
+  if (!capped) return null;
   const caps = [
     ...(maxCostUsd === null ? [] : [usdText(maxCostUsd)]),
     ...(maxTokens === null ? [] : [countOf(maxTokens, 'token')]),
   ].join(' and ');
-  return `A cap of ${caps} stops the run after about ${countText(affordable)} of ${countOf(calls, 'call')}`;
+  if (capped.calls === 0) return `A cap of ${caps} stops the run before its first call`;
+  const parts = [
+    ...(expected.costUsd === null ? [] : [usdText((expected.costUsd * capped.calls) / calls)]),
+    durationText(capped.durationMs),
+  ].join(' and ');
+  return `A cap of ${caps} stops the run after about ${countText(capped.calls)} of ${countOf(calls, 'call')}: about ${parts}`;
 };
 
-const deadline: Warning = ({ plan, calls, expected: { durationMs } }) => {
-  const deadlineMs = deadlineMsFor(calls, plan);
+const deadline: Warning = ({ plan, capped, calls: all, expected }) => {
+  const { calls, durationMs } = capped ?? { calls: all, durationMs: expected.durationMs };
+  const deadlineMs = deadlineMsFor(all, plan);
   if (durationMs <= deadlineMs) return null;
   const late = Math.round(calls * (1 - deadlineMs / durationMs));
   return (
     `The deadline of ${durationText(deadlineMs)} comes before the expected end: about ${countOf(late, 'call')} would not ` +
     'be made; give more deadlineSeconds'
   );
+};
+
+const tooHighLimits: Warning = ({ plan, known }) => {
+  const tooHigh = (['tokensPerMinute', 'requestsPerMinute'] as const).flatMap(name => {
+    const [set, admitted] = [plan[name], known[name]];
+    return set === null || admitted === null || set <= admitted
+      ? []
+      : [`${name} is ${countText(set)}, but ${plan.deployment} admits ${countText(admitted)}`];
+  });
+  return tooHigh.length === 0
+    ? null
+    : `${tooHigh.join('; ')}: requests beyond that are refused; the expected time goes by what it admits`;
 };
 
 const unknownLimits: Warning = ({ calls, limits, plan }) => {

@@ -4,8 +4,9 @@ import { isContending } from './capacity/fair-share.ts';
 import type { CapacityView } from './capacity/messages.ts';
 import type { CapacityState } from './capacity/state.ts';
 import type { Estimate } from './estimate.ts';
-import { forecast, type Overheads } from './forecast/forecast.ts';
+import { type Forecast, forecast, type Overheads } from './forecast/forecast.ts';
 import { LIMITS, type PlanReply } from './plan-reply.ts';
+import { planSettings } from './plan-settings.ts';
 import { affordableCalls, planWarnings } from './plan-warnings.ts';
 import type { ChosenPlan, Origin, RunPlan } from './run-request.ts';
 import type { Settings } from './settings.ts';
@@ -36,11 +37,12 @@ const OVERHEAD_MS: Overheads = { call: 20, batch: 300, run: 700 };
 /** Puts a plan together. */
 export function planReply(facts: PlanFacts): PlanReply {
   const { chosen, service, counts, estimate, capacity, nowMs } = facts;
-  const { plan, origins } = chosen;
+  const { plan } = chosen;
   const view = capacityView(capacity);
   const calls = estimate.calls - counts.cached;
   const others = Object.values(capacity.runs).filter(run => isContending(run, nowMs)).length;
-  const expected = expectedOf(facts, view, calls, others);
+  const outlook = outlookOf(facts, view, others);
+  const expected = expectedOf(facts, outlook, calls);
   const limits = limitsOf(chosen, view);
   return {
     analysis: plan.analysis,
@@ -51,54 +53,84 @@ export function planReply(facts: PlanFacts): PlanReply {
     calls,
     expected,
     concurrencyScope: plan.concurrencyScope,
-    settings: origins.filter(origin => !isLimit(origin)),
+    settings: planSettings(chosen, calls),
     limits,
     warnings: planWarnings({
-      ...{ plan, calls, expected, limits, others },
+      ...{ plan, calls, expected, capped: cappedOf(plan, outlook, calls, expected), limits, known: view, others },
       ...{ settings: facts.settings, closedForMs: closedForMs(view, nowMs) },
     }),
   };
-}
-
-function isLimit({ name }: Origin): boolean {
-  return LIMITS.some(limit => limit === name);
 }
 
 function closedForMs({ closedUntilMs }: CapacityView, nowMs: number): number {
   return closedUntilMs === null ? 0 : Math.max(0, closedUntilMs - nowMs);
 }
 
-function expectedOf(facts: PlanFacts, view: CapacityView, calls: number, others: number): PlanReply['expected'] {
+/** How any number of the run's calls would go. */
+interface Outlook {
+  readonly basis: PlanReply['expected']['basis'];
+  readonly answers: PlanReply['expected']['answers'];
+  /** Of an answer, in the mean. */
+  readonly completionTokensEach: number;
+  readonly forecastOf: (calls: number) => Forecast;
+}
+
+function outlookOf(facts: PlanFacts, view: CapacityView, others: number): Outlook {
   const { chosen, estimate, capacity, nowMs } = facts;
   const { plan } = chosen;
-  const promptTokens = Math.round((estimate.promptTokens * calls) / Math.max(1, estimate.calls));
   const observedEach = view.meanCompletionTokens[plan.analysis];
-  const completionEach = observedEach ?? analysisNamed(plan.analysis).typicalCompletionTokens;
-  const completionTokens = Math.round(calls * completionEach);
+  const completionTokensEach = observedEach ?? analysisNamed(plan.analysis).typicalCompletionTokens;
   const observedMs = view.callMs && view.callMs.count >= ENOUGH_CALLS ? view.callMs : null;
-  const units = Math.min(calls, affordableCalls(plan, calls, { promptTokens, completionTokens }));
-  const { durationMs, boundBy, admissionTokens } = forecast({
-    plan: sharedPlan(plan, others),
-    capacity: sharedCapacity(capacity, others),
-    units,
+  const limits = {
+    tokensPerMinute: leastOf(plan.tokensPerMinute, view.tokensPerMinute),
+    requestsPerMinute: leastOf(plan.requestsPerMinute, view.requestsPerMinute),
+  };
+  const input = {
+    plan: sharedPlan({ ...plan, ...limits }, others),
+    capacity,
     ...placesOf(facts),
     callMs: observedMs ?? USUAL_CALL_MS,
     promptTokens: estimate.admission,
-    completionTokens: { mean: completionEach, cv: ANSWERS_CV },
+    promptTokensMost: estimate.admissionMost,
+    completionTokens: { mean: completionTokensEach, cv: ANSWERS_CV },
     overheadMs: OVERHEAD_MS,
     nowMs,
-  });
+  };
+  return {
+    basis: observedMs ? 'observed' : 'assumed',
+    answers: observedEach === undefined ? 'typical' : 'observed',
+    completionTokensEach,
+    forecastOf: units => forecast({ ...input, units }),
+  };
+}
+
+function expectedOf({ chosen, estimate }: PlanFacts, outlook: Outlook, calls: number): PlanReply['expected'] {
+  const { basis, answers, completionTokensEach, forecastOf } = outlook;
+  const promptTokens = Math.round((estimate.promptTokens * calls) / Math.max(1, estimate.calls));
+  const completionTokens = Math.round(calls * completionTokensEach);
+  const { durationMs, boundBy, admissionTokens } = forecastOf(calls);
   return {
     promptTokens,
     completionTokens,
-    admissionTokens: Math.round((admissionTokens * calls) / Math.max(1, units)),
-    costUsd: costUsd({ promptTokens, completionTokens, cachedTokens: 0 }, plan.deployment),
+    admissionTokens,
+    costUsd: costUsd({ promptTokens, completionTokens, cachedTokens: 0 }, chosen.plan.deployment),
     durationMs,
     boundBy,
-    basis: observedMs ? 'observed' : 'assumed',
-    answers: observedEach === undefined ? 'typical' : 'observed',
+    basis,
+    answers,
     countedShare: estimate.countedShare,
   };
+}
+
+/** What the run's caps leave of it; null where they stop nothing. */
+function cappedOf(plan: RunPlan, { forecastOf }: Outlook, calls: number, expected: PlanReply['expected']) {
+  const affordable = affordableCalls(plan, calls, expected);
+  return affordable < calls ? { calls: affordable, durationMs: forecastOf(affordable).durationMs } : null;
+}
+
+/** A limit that was set does not raise what the deployment admits; null = neither is known. */
+function leastOf(set: number | null, known: number | null): number | null {
+  return set === null || known === null ? (set ?? known) : Math.min(set, known);
 }
 
 /** Calls in flight, and activities, at one time: the ceiling holds for an instance, a run's number for each process. */
@@ -116,14 +148,6 @@ function sharedPlan(plan: RunPlan, others: number): RunPlan {
     tokensPerMinute: share(plan.tokensPerMinute),
     requestsPerMinute: share(plan.requestsPerMinute),
   };
-}
-
-function sharedCapacity(capacity: CapacityState, others: number): CapacityState {
-  const share = <M extends { readonly perMinute: number | null }>(meter: M): M => ({
-    ...meter,
-    perMinute: meter.perMinute && meter.perMinute / (1 + others),
-  });
-  return { ...capacity, tokens: share(capacity.tokens), requests: share(capacity.requests) };
 }
 
 function limitsOf({ origins }: ChosenPlan, view: CapacityView): PlanReply['limits'] {

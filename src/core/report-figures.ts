@@ -38,7 +38,7 @@ export function createFigures(input: ReportInput) {
 
   return {
     add(line: ResultLine): void {
-      if (line.outcome === 'not_started' || line.code === 'stream_failed') left += 1;
+      if (isLeft(line, input.attempt)) left += 1;
       if (line.calls > 0) askedFor += 1;
       spent = addTime(spent, line.spentMs);
       if (line.callMs !== null && line.answeredAtMs !== null) {
@@ -76,6 +76,12 @@ export function createFigures(input: ReportInput) {
       };
     },
   };
+}
+
+/** Whether the run's attempt did not get to the issue; what failed in an earlier one stays failed until then. */
+function isLeft({ outcome, code, attempt }: ResultLine, current: number): boolean {
+  if (outcome === 'not_started' || code === 'stream_failed') return true;
+  return outcome === 'failed' && attempt !== null && attempt < current;
 }
 
 function stopOf({ loaded }: ReportInput): RunFigures['stopped'] {

@@ -45,6 +45,7 @@ const VerdictSchema = z.object({
     'requests',
     'latency',
     'concurrency',
+    'host',
     'storage',
     'batches',
   ]),

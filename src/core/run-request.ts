@@ -15,6 +15,7 @@ const bounded = ({ min, max }: { min: number; max: number }) => integer(min, max
 const DECIDED_BY_SCOPE =
   'no value beside "concurrencyScope": "run", which draws one issue at a time by one stream a call';
 const analysisNames = Object.keys(ANALYSES);
+const DEPLOYMENT_NAME = 'the name of a deployment: 1 to 64 characters of A-Z a-z 0-9 . _ -';
 const ONE_SOURCE = 'either {"issues": [...]} with 1 to 100,000 issues, or {"uploadId": "..."}';
 const IssuesSchema = z.array(
   z.record(z.string(), z.unknown(), 'an object with a title or a description'),
@@ -53,8 +54,8 @@ export const RunRequestSchema = z.strictObject(
     /** No new batch after that time; default: long enough for every call to take its whole timeout. */
     deadlineSeconds: integer(1, 2_592_000).optional(),
     deployment: z
-      .string('the name of a deployment')
-      .regex(/^[\w.-]{1,64}$/, 'the name of a deployment')
+      .string(DEPLOYMENT_NAME)
+      .regex(/^[\w.-]{1,64}$/, DEPLOYMENT_NAME)
       .optional(),
     /** The most that the run may cost by the price table; it stops before, and says so. */
     maxCostUsd: amount(BOUNDS.maxCostUsd).optional(),
@@ -69,6 +70,17 @@ export const RunRequestSchema = z.strictObject(
   'a JSON object',
 );
 export type RunRequest = z.infer<typeof RunRequestSchema>;
+
+/** The body as an app takes it: whatever is wrong with the concurrency, it is told the host's own ceiling. */
+export function requestSchemaFor({ ceiling }: Pick<Settings, 'ceiling'>): z.ZodType<RunRequest> {
+  const allowed = withinCeiling(ceiling);
+  const concurrency = z.int(allowed).min(BOUNDS.concurrency.min, allowed).max(ceiling, allowed).optional();
+  return RunRequestSchema.extend({ concurrency });
+}
+
+function withinCeiling(ceiling: number): string {
+  return `an integer from ${BOUNDS.concurrency.min} to ${ceiling}, the host's ceiling (${SETTINGS.ceiling.env})`;
+}
 
 /** What a run goes by, frozen at its start. */
 export const RunPlanSchema = z.object({
@@ -179,11 +191,21 @@ export function planOf(request: RunRequest, settings: Settings, issues: number):
   return { plan, origins };
 }
 
+/**
+ * A batch that nobody has sized, in a run with fewer calls at one time than suit the number of issues, is no larger than
+ * twice these calls: what is beyond would wait for them in places of the host that other runs could use.
+ */
+const MOST_IN_BATCH_PER_CALL = 2;
+
 /** How many calls at a time, and in which batches. */
-function shapeOf(request: RunRequest, settings: Settings, { chooseNumber, decide }: Chooser) {
-  const concurrency = chooseNumber('concurrency', settings.ceiling);
+function shapeOf(request: RunRequest, settings: Settings, { chooseNumber, decide, tier }: Chooser) {
+  const cut = `cut to ${SETTINGS.ceiling.env}`;
+  const concurrency = chooseNumber('concurrency', { atMost: settings.ceiling, why: cut });
   if (request.concurrencyScope === 'process') {
-    const batchSize = chooseNumber('batchSize');
+    const isSized = (request.batchSize ?? settings.batchSize) !== null;
+    const calls = Math.min(settings.ceiling, concurrency * settings.workerProcesses);
+    const few = { atMost: MOST_IN_BATCH_PER_CALL * calls, why: 'at most twice the calls at one time' };
+    const batchSize = chooseNumber('batchSize', isSized || calls >= tier.concurrency ? NO_LIMIT : few);
     return { concurrency, batchSize, streams: chooseNumber('streams'), batchDelayMs: chooseNumber('batchDelayMs') };
   }
   return {
@@ -196,17 +218,21 @@ function shapeOf(request: RunRequest, settings: Settings, { chooseNumber, decide
 
 function checkRequest(request: RunRequest, settings: Settings): void {
   const { concurrencyScope, concurrency } = request;
-  const highest = Math.min(settings.ceiling, BOUNDS.concurrency.max);
-  if (concurrency !== undefined && concurrency > highest) {
-    const allowed = `an integer from 1 to ${highest}, the host's ceiling (${SETTINGS.ceiling.env})`;
-    throw invalid('concurrency', concurrency, allowed);
-  }
+  if (concurrency !== undefined && concurrency > settings.ceiling)
+    throw invalid('concurrency', concurrency, withinCeiling(settings.ceiling));
   for (const name of ['batchSize', 'streams'] as const) {
     if (concurrencyScope === 'run' && request[name] !== undefined) throw invalid(name, request[name], DECIDED_BY_SCOPE);
   }
 }
 
 type Chooser = ReturnType<typeof createChooser>;
+
+/** What a value is cut to, and why. */
+interface Limit {
+  readonly atMost: number;
+  readonly why: string;
+}
+const NO_LIMIT: Limit = { atMost: Number.POSITIVE_INFINITY, why: '' };
 
 /** Chooses value by value (request, then environment, then tier), and notes where each comes from. */
 function createChooser(request: RunRequest, settings: Settings, tier: Tier) {
@@ -216,17 +242,18 @@ function createChooser(request: RunRequest, settings: Settings, tier: Tier) {
     [settings[name], SETTINGS[name].fallback === settings[name] ? 'default' : SETTINGS[name].env],
     [name in tier ? tier[name as keyof Tier] : null, tierName(tier)],
   ];
-  const choose = (name: Chosen, atMost = Number.POSITIVE_INFINITY): number | null => {
+  const choose = (name: Chosen, { atMost, why } = NO_LIMIT): number | null => {
     const [value, from] = candidates(name).find(([candidate]) => candidate != null) ?? [null, 'default'];
     const chosen = value == null ? null : Math.min(value, atMost);
-    origins.push({ name, value: chosen, from: chosen === value ? from : `${from}, cut to ${SETTINGS.ceiling.env}` });
+    origins.push({ name, value: chosen, from: chosen === value ? from : `${from}, ${why}` });
     return chosen;
   };
   return {
+    tier,
     origins,
     choose,
     /** Of a value that has a default, or is in each tier. */
-    chooseNumber: (name: Chosen, atMost?: number) => choose(name, atMost) as number,
+    chooseNumber: (name: Chosen, limit?: Limit) => choose(name, limit) as number,
     decide(name: Chosen, value: number): number {
       origins.push({ name, value, from: 'concurrencyScope "run"' });
       return value;

@@ -79,6 +79,7 @@ export interface RunStatus {
   readonly analysis: string;
   readonly deployment: string;
   readonly createdAt: string;
+  /** `done` are those that succeeded, failed or were skipped; what was not started is not among them. */
   readonly progress: Progress & { readonly total: number | null; readonly done: number };
   /** What more than half of the streams wait for; null if there is no such thing. */
   readonly waitingFor: Bound;
@@ -170,7 +171,7 @@ export function runStatusOf(
     progress: {
       ...progress,
       total: ended?.total ?? live?.total ?? null,
-      done: doneIn(progress) + (ended?.notStarted ?? 0),
+      done: doneIn(progress),
     },
     waitingFor: ended || !isUnderWay(status) ? null : commonBound(known.map(stream => stream.waitingFor)),
     control: isUnderWay(status) ? row.control : null,

@@ -92,7 +92,7 @@ export const SETTINGS = {
     'AI_BATCH_SIZE',
     null,
     BOUNDS.batchSize,
-    'issues in a batch; not set: 5 to 20 by the number of issues',
+    'issues in a batch; not set: 5 to 20 by the number of issues, at most twice a lower concurrency',
   ),
   streams: number('AI_BATCH_STREAMS', 3, BOUNDS.streams, 'batches in flight'),
   batchDelayMs: number(

@@ -108,17 +108,15 @@ function stopCodeOf(result: AnalyzeOutput | null): string | null {
 
 function progressOf(result: AnalyzeOutput | null): Progress {
   if (result === null) return { ...NO_PROGRESS, failed: 1 };
-  const { calls, admittedTokens, throttled, retryAfterMs, storage } = result.seen;
-  const seen = { calls, admittedTokens, throttled, longestRetryAfterMs: retryAfterMs ?? 0, storage };
+  const { retryAfterMs, limits: _, ...told } = result.seen;
+  const seen = { ...told, longestRetryAfterMs: retryAfterMs ?? 0 };
   if (result.kind === 'deferred') return { ...NO_PROGRESS, ...seen, deferrals: 1 };
   if (result.kind === 'not_started') return { ...NO_PROGRESS, ...seen };
-  const { outcome, cached, copies, usage, costUsd } = result;
+  const { outcome, cached, copies } = result;
   const isSuccess = outcome === 'succeeded';
   return {
     ...NO_PROGRESS,
     ...seen,
-    usage,
-    costUsd,
     coalesced: isSuccess ? copies : 0,
     cached: isSuccess && cached ? 1 + copies : 0,
     [outcome]: 1 + copies,
@@ -130,30 +128,44 @@ function useOf(results: readonly (AnalyzeOutput | null)[], fatal: string | null)
   const known = results.filter(result => result !== null);
   const settled = known.filter(result => result.kind === 'settled');
   const deferred = known.filter(result => result.kind === 'deferred');
-  const refused = deferred.filter(({ seen }) => seen.throttled > 0);
+  const answered = settled.filter(isAnswered).length;
+  // A refusal without a time says nothing of how long; but where nobody is answered, others need not try.
+  const refused = deferred.filter(({ seen }) => seen.throttled > 0 && (seen.retryAfterMs !== null || answered === 0));
   const failures = known.filter(result => 'code' in result && isServiceFailure(result.code));
+  const byOneCall = settled.filter(isByOneCall);
   const callSeconds = settled.flatMap(({ callMs }) => (callMs === null ? [] : [callMs / 1_000]));
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const limits = known.flatMap(({ seen }) => seen.limits ?? []).sort((a, b) => b.atMs - a.atMs);
   return {
     calls: sum(known.map(({ seen }) => seen.calls)),
     admittedTokens: sum(known.map(({ seen }) => seen.admittedTokens)),
-    answered: callSeconds.length,
+    answered,
     // Units that an open breaker turned away tell of the service only beside one that called.
     failed: failures.some(({ seen }) => seen.calls > 0) ? failures.length : 0,
     throttled: sum(known.map(({ seen }) => seen.throttled)),
     retryAtMs: refused.length === 0 ? null : Math.max(...refused.map(({ notBeforeMs }) => notBeforeMs)),
-    billedTokens: sum(settled.map(({ usage }) => usage.promptTokens + usage.completionTokens)),
-    costUsd: sum(settled.map(({ costUsd }) => costUsd ?? 0)),
+    billedTokens: sum(known.map(({ seen: { usage } }) => usage.promptTokens + usage.completionTokens)),
+    costUsd: sum(known.map(({ seen }) => seen.costUsd ?? 0)),
     callCount: callSeconds.length,
     callSeconds: sum(callSeconds),
     callSecondsSquared: sum(callSeconds.map(seconds => seconds ** 2)),
-    completions: settled
-      .filter(({ callMs, outcome }) => callMs !== null && outcome === 'succeeded')
-      .map(({ usage }) => usage.completionTokens),
+    completions: byOneCall.map(({ seen }) => seen.usage.completionTokens),
+    promptTokens: sum(byOneCall.map(({ seen }) => seen.usage.promptTokens)),
     limits: limits[0] ?? null,
     fatal,
   };
+}
+
+type Settled = Extract<AnalyzeOutput, { kind: 'settled' }>;
+
+/** Whether the service itself brought the issue to its end, be it by a refusal: that shows it alive. */
+function isAnswered({ code, cached, seen }: Settled): boolean {
+  return seen.calls > 0 && !cached && code !== 'worker_lost' && !isServiceFailure(code);
+}
+
+/** Whether what was billed is one complete answer and its prompt, and nothing else. */
+function isByOneCall({ outcome, cached, failedAttempts, seen }: Settled): boolean {
+  return outcome === 'succeeded' && !cached && failedAttempts === 0 && seen.calls === 1;
 }
 
 /** Codes that stand for a service that does not answer as it should. */
@@ -174,6 +186,12 @@ function retriesOf(result: AnalyzeOutput | null): number {
   if (result === null) return RETRY.maxAttempts - 1;
   return result.kind === 'settled' ? result.failedAttempts : 0;
 }
+
+/** Events that one unit can add: its task and all its retries. */
+export const MOST_EVENTS_OF_A_TASK = 4 + (RETRY.maxAttempts - 1) * 8;
+
+/** No history is longer, whatever goes wrong. */
+export const LARGEST_HISTORY_EVENTS = 2_000;
 
 /** From so many events on, a stream continues as new, so that no history grows with the run. */
 export const MAX_HISTORY_EVENTS = 800;

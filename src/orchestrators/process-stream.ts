@@ -14,7 +14,9 @@ import {
   EVENTS_OF_A_RESERVATION,
   fold,
   historyEventsOf,
+  LARGEST_HISTORY_EVENTS,
   MAX_HISTORY_EVENTS,
+  MOST_EVENTS_OF_A_TASK,
   nextStep,
   take,
   waited,
@@ -40,23 +42,20 @@ export const processStream: OrchestrationHandler = function* (context) {
   const deadlineAtMs = () => input.deadlineAtMs + state.progress.waitedMs.paused;
   showStatus(context, state, null);
   for (let historyEvents = 0; historyEvents < MAX_HISTORY_EVENTS; historyEvents += EVENTS_OF_A_RESERVATION) {
-    if (state.stopped?.reason === 'fatal' && state.used) {
-      // The run's other streams hear of it by their next reservation.
-      yield reserve(context, plan.deployment, messageOf(input, state, { fresh: false, want: 1 }, nowMs(context)));
-      state = { ...state, used: null };
-    }
-    if (state.stopped) return outputOf(state);
     const step = nextStep(state, plan.batchSize, nowMs(context));
-    if (step.kind === 'end') return outputOf(state);
-    if (nowMs(context) >= deadlineAtMs()) return outputOf(stop(state, 'deadline'));
-    if (step.kind === 'wait') {
+    if (state.stopped || step.kind === 'end') return yield* ended(context, input, state);
+    if (nowMs(context) >= deadlineAtMs()) return yield* ended(context, input, stop(state, 'deadline'));
+    const askedAtMs = nowMs(context);
+    if (step.kind === 'wait' && step.untilMs <= askedAtMs + LONGEST_WAIT_MS) {
       yield timer(context, Math.min(step.untilMs, deadlineAtMs()));
       continue;
     }
 
-    const askedAtMs = nowMs(context);
-    const grant = (yield reserve(context, plan.deployment, messageOf(input, state, step, askedAtMs))) as Grant;
-    const taken = take(state, step.fresh, grant, askedAtMs);
+    // During a longer wait nothing is wanted, but to hear whether the run is to pause or to stop.
+    const ask =
+      step.kind === 'wait' ? { fresh: false, want: 0 } : { ...step, want: Math.min(step.want, most(historyEvents)) };
+    const grant = (yield reserve(context, plan.deployment, messageOf(input, state, ask, askedAtMs))) as Grant;
+    const taken = take(state, ask.fresh, grant, askedAtMs);
     state = waited(taken.state, grant.bound, Math.max(0, grant.startAtMs - nowMs(context)));
     if (isOver(grant)) return outputOf(stop(state, grant.control));
     if (grant.startAtMs > nowMs(context)) {
@@ -79,6 +78,20 @@ export const processStream: OrchestrationHandler = function* (context) {
   return undefined;
 };
 
+/** Ends a stream, after telling what other streams wait for: a failure that is the same for all, budget that was not used. */
+function* ended(
+  context: OrchestrationContext,
+  input: StreamInput,
+  state: StreamState,
+): Generator<Task, StreamOutput, unknown> {
+  const { maxTokens, maxCostUsd } = input.terms;
+  const isAwaited = state.stopped?.reason === 'fatal' || maxTokens !== null || maxCostUsd !== null;
+  if (!isAwaited || !state.used) return outputOf(state);
+  const tell = messageOf(input, state, { fresh: false, want: 0 }, nowMs(context));
+  yield reserve(context, input.plan.deployment, tell);
+  return outputOf({ ...state, used: null });
+}
+
 function messageOf(
   { runId, attempt, stream, terms }: StreamInput,
   { used }: StreamState,
@@ -86,6 +99,11 @@ function messageOf(
   askedAtMs: number,
 ) {
   return { runId: capacityRunId(runId, attempt), stream, nowMs: askedAtMs, want, fresh, terms, used };
+}
+
+/** Units whose batch keeps the history short, whatever retries it takes. */
+function most(historyEvents: number): number {
+  return Math.floor((LARGEST_HISTORY_EVENTS - historyEvents) / MOST_EVENTS_OF_A_TASK);
 }
 
 type StopReason = NonNullable<StreamState['stopped']>['reason'];

@@ -14,7 +14,8 @@ export interface LedgerEntry {
 export interface LedgerStore {
   read(runId: string, index: number): Promise<LedgerEntry | null>;
   /**
-   * Writes a row over the one last read; over none when `etag` is null.
+   * Writes a row over the one last read; over none when `etag` is null. A row that is there already, as the client's
+   * own repeat of a request finds it whose answer was lost, counts as written.
    *
    * @returns the new tag, or null when somebody else wrote in between
    */
@@ -74,13 +75,7 @@ export function createLedgerStore(storage: Storage, shards: number): LedgerStore
 
     async write(runId, index, row, etag) {
       await ready();
-      const entity = entityOf(runId, index, row);
-      const table = tableFor(index);
-      const written =
-        etag === null
-          ? await nullOn(409, table.createEntity(entity))
-          : await nullOn(412, table.updateEntity(entity, 'Replace', { etag }));
-      return written?.etag ?? null;
+      return written(tableFor(index), entityOf(runId, index, row), etag);
     },
 
     openReader(runId) {
@@ -126,6 +121,26 @@ function columnsOf(row: LedgerRow): Columns & Record<string, string> {
     row: JSON.stringify(settled ? { ...settled, answer: null } : row),
     ...textColumns('answer', answer),
   };
+}
+
+/** The tag of an entity that was written, or that is there already; null where there is another one. */
+async function written(
+  table: TableClient,
+  entity: { readonly partitionKey: string; readonly rowKey: string },
+  etag: string | null,
+): Promise<string | null> {
+  const done =
+    etag === null
+      ? await nullOn(409, table.createEntity(entity))
+      : await nullOn(412, table.updateEntity(entity, 'Replace', { etag }));
+  if (done) return done.etag ?? null;
+  const there = await nullOn(404, table.getEntity(entity.partitionKey, entity.rowKey));
+  return there && isSame(there, entity) ? there.etag : null;
+}
+
+function isSame(stored: object, written: object): boolean {
+  const columns = new Map(Object.entries(stored));
+  return Object.entries(written).every(([name, value]) => columns.get(name) === value);
 }
 
 /** What this module wrote itself, read back; the answer was checked by its schema before it was stored. */

@@ -1,32 +1,38 @@
 import { LRUCache } from 'lru-cache';
+import { capacityRunId } from '../core/names.ts';
 
 /** What a run was told: to wait, to stop, or nothing. */
 export type RunControl = 'paused' | 'cancelled' | null;
 
 /** What runs were told, not older than two seconds. */
 export interface RunControls {
-  /** @throws whatever reading throws, if the run was never read before */
-  of(runId: string): Promise<RunControl>;
+  /**
+   * What an attempt of a run was told. What an earlier attempt was told holds for that one alone: a run that is cancelled
+   * and retried at once is not stopped again.
+   *
+   * @throws whatever reading throws, if the attempt was never looked up before
+   */
+  of(runId: string, attempt: number): Promise<RunControl>;
 }
 
 const MAX_AGE_MS = 2_000;
-const REMEMBERED_RUNS = 100;
+const REMEMBERED_ATTEMPTS = 100;
 
 /**
- * Looks runs up, at most once in two seconds each; where that fails, what was read last still holds.
+ * Looks attempts of runs up, at most once in two seconds each; where that fails, what was read last still holds.
  *
- * @param read - what the run's row says
+ * @param read - what the run's row says of its current attempt
  */
 export function createRunControls(
   read: (runId: string) => Promise<RunControl>,
   nowMs: () => number = Date.now,
 ): RunControls {
-  const controls = new LRUCache<string, { readonly control: RunControl }>({
-    max: REMEMBERED_RUNS,
+  const controls = new LRUCache<string, { readonly control: RunControl }, string>({
+    max: REMEMBERED_ATTEMPTS,
     ttl: MAX_AGE_MS,
     ttlResolution: 0,
     perf: { now: nowMs },
-    async fetchMethod(runId, stale) {
+    async fetchMethod(_attempt, stale, { context: runId }) {
       try {
         return { control: await read(runId) };
       } catch (error) {
@@ -36,6 +42,7 @@ export function createRunControls(
     },
   });
   return {
-    of: async runId => (await controls.forceFetch(runId)).control,
+    of: async (runId, attempt) =>
+      (await controls.forceFetch(capacityRunId(runId, attempt), { context: runId })).control,
   };
 }

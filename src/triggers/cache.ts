@@ -2,7 +2,7 @@ import type { HttpHandler, HttpRequest } from '@azure/functions';
 import { invalid } from '../core/problems.ts';
 import type { AnswerCache, CacheFilter } from '../services/answer-cache.ts';
 import type { AnswerMemory } from '../services/answer-memory.ts';
-import { integerQuery } from './request-body.ts';
+import { allowQuery, integerQuery } from './request-body.ts';
 import { route } from './responses.ts';
 
 /** `GET /api/cache`: how many answers are kept, how large they are, and of what. */
@@ -30,14 +30,10 @@ export function createCacheDelete(services: {
 }
 
 const FILTERS = ['analysis', 'deployment', 'olderThanSeconds'];
-/** A function key may be sent as a parameter. */
-const KEY_PARAMETERS = ['code', 'clientId'];
 const HUNDRED_YEARS_S = 3_153_600_000;
 
 function filterOf(request: HttpRequest): CacheFilter {
-  const unknown = [...request.query.keys()].find(name => ![...FILTERS, ...KEY_PARAMETERS].includes(name));
-  if (unknown !== undefined)
-    throw invalid(unknown, request.query.get(unknown), `no such parameter; there are: ${FILTERS.join(', ')}`);
+  allowQuery(request, FILTERS);
   const olderThanSeconds = integerQuery(request, 'olderThanSeconds', -1, { min: 0, max: HUNDRED_YEARS_S });
   return {
     analysis: nameQuery(request, 'analysis'),

@@ -60,6 +60,22 @@ function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
+/** A function key may be sent as a parameter. */
+const KEY_PARAMETERS = ['code', 'clientId'];
+
+/**
+ * Refuses query parameters that a route does not know, so that a slip of the pen (`?plann=true`) does not do what was not
+ * meant.
+ *
+ * @throws {InvalidInputError} for the first of them
+ */
+export function allowQuery(request: HttpRequest, names: readonly string[]): void {
+  const unknown = [...request.query.keys()].find(name => !names.includes(name) && !KEY_PARAMETERS.includes(name));
+  if (unknown === undefined) return;
+  const allowed = names.length === 0 ? 'there is none' : `there are: ${names.join(', ')}`;
+  throw invalid(unknown, request.query.get(unknown), `no such parameter; ${allowed}`);
+}
+
 /** A query parameter as an integer within bounds. */
 export function integerQuery(
   request: HttpRequest,

@@ -6,7 +6,7 @@ import { type RunAction, type Wish, wishAfter } from '../core/run-control.ts';
 import { isUnderWay } from '../core/run-status.ts';
 import type { RunEntry, RunRow, RunStore } from '../services/run-store.ts';
 import { statusOf } from './instances.ts';
-import { switchQuery } from './request-body.ts';
+import { allowQuery, switchQuery } from './request-body.ts';
 import { HttpProblem, noSuchRun, RETRY_AFTER_SECONDS } from './responses.ts';
 import { runLinks } from './run-links.ts';
 import { type Sleep, terminateRun } from './run-termination.ts';
@@ -31,6 +31,7 @@ export async function controlRun(
   action: RunAction,
   { request, context, runId }: { request: HttpRequest; context: InvocationContext; runId: string },
 ): Promise<HttpResponseInit> {
+  allowQuery(request, action === 'cancel' ? ['force'] : []);
   const client = df.getClient(context);
   const isForced = action === 'cancel' && switchQuery(request, 'force');
   const told = await tell(services, client, { action, isForced, runId });

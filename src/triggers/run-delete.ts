@@ -1,11 +1,12 @@
 import type { HttpHandler } from '@azure/functions';
 import * as df from 'durable-functions';
 import { RunIdSchema, streamInstanceId } from '../core/names.ts';
+import { parseInput } from '../core/problems.ts';
 import { isUnderWay } from '../core/run-status.ts';
 import type { RunCleanup } from '../services/run-cleanup.ts';
 import type { RunRow, RunStore } from '../services/run-store.ts';
 import { statusOf } from './instances.ts';
-import { switchQuery } from './request-body.ts';
+import { allowQuery, switchQuery } from './request-body.ts';
 import { route } from './responses.ts';
 import { hasRootEnded, inGroups, type Sleep, stillUnderWay, terminateRun } from './run-termination.ts';
 
@@ -17,22 +18,23 @@ interface Services {
 
 /** Until no worker begins a call any more: they look at what their run was told every two seconds. */
 const STOPPING_MS = 3_000;
-const INSTEAD = 'delete it with ?force=true';
+const ADVICE = 'wait for its end, or delete it with ?force=true';
 
 /**
  * `DELETE /api/runs/{runId}`: removes all that is kept of a run, but not the upload it was made of, nor answers that other
  * runs may use.
  *
  * The row goes last, so that a repeated request finishes what an interrupted one left. A run that is not there is as good
- * as deleted. One that is under way is refused, or with `?force=true` terminated first.
+ * as deleted, but what cannot be an id is refused. One that is under way is refused, or with `?force=true` terminated first.
  */
 export function createRunDelete(services: Services): HttpHandler {
   const { runs, cleanup } = services;
   return route(async (request, context) => {
+    allowQuery(request, ['force']);
     const isForced = switchQuery(request, 'force');
+    const runId = parseInput(RunIdSchema, request.params['runId'] ?? '', 'runId');
     const client = df.getClient(context);
-    const runId = request.params['runId'] ?? '';
-    const row = RunIdSchema.safeParse(runId).success ? await stopped(services, client, runId, isForced) : null;
+    const row = await stopped(services, client, runId, isForced);
     if (row) {
       await cleanup.remove(runId, row.plan.ledgerShards);
       await inGroups([...streamIdsOfAll(row), runId], id => client.purgeInstanceHistory(id));
@@ -59,13 +61,13 @@ async function stopped(
     if (!entry) return null;
     const { row } = entry;
     const status = await statusOf(row, client);
-    if (isUnderWay(status.status) && !isForced) throw stillUnderWay(status, INSTEAD);
+    if (isUnderWay(status.status) && !isForced) throw stillUnderWay(status, ADVICE);
     if (row.summary === null && row.control !== 'cancelled') {
       if (await runs.setControl(entry, 'cancelled')) await sleep(STOPPING_MS);
       continue;
     }
     const isOver = row.summary ? hasRootEnded(client, sleep, row) : terminateRun(client, sleep, row);
-    if (!(await isOver)) throw stillUnderWay(status, INSTEAD);
+    if (!(await isOver)) throw stillUnderWay(status, ADVICE);
     return row;
   }
 }

@@ -67,11 +67,11 @@ export async function terminateStreams(client: DurableClient, row: RunRow): Prom
 /**
  * Why a run can be neither retried nor deleted now.
  *
- * @param instead - what to do with a run that is under way, as it ends a sentence
+ * @param advice - what to do with a run that is under way
  */
-export function stillUnderWay({ runId, status }: RunStatus, instead: string): HttpProblem {
+export function stillUnderWay({ runId, status }: RunStatus, advice: string): HttpProblem {
   const detail = isUnderWay(status)
-    ? `Run ${runId} is ${status}: wait for its end, or ${instead}.`
+    ? `Run ${runId} is ${status}: ${advice}.`
     : `Run ${runId} is ${status}, but its orchestrations have not ended yet: try again.`;
   return new HttpProblem(409, 'Under way', detail, { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
 }

@@ -47,8 +47,9 @@ export function createRunViews({ runs, results, csvOf }: Services) {
   };
 
   const report: RunView = async (row, _request, client) => {
+    await refuseWhileRetried(row, client, 'report');
     const content = await results.readReport(row.runId);
-    if (!content) throw await notReady(row, client, 'report');
+    if (!content) throw notReady(await statusOf(row, client), 'report');
     return { headers: { 'Content-Type': 'application/json' }, body: content };
   };
 
@@ -57,7 +58,8 @@ export function createRunViews({ runs, results, csvOf }: Services) {
     const outcome = wordQuery(request, 'outcome', OUTCOMES);
     const offset = integerQuery(request, 'offset', 0, { min: 0, max: 1_000_000 });
     const limit = integerQuery(request, 'limit', format === 'json' ? 100 : 0, { min: 1, max: MAX_PAGE });
-    if (!row.summary && !(await results.readReport(row.runId))) throw await notReady(row, client, 'results');
+    await refuseWhileRetried(row, client, 'results');
+    if (!row.summary && !(await results.readReport(row.runId))) throw notReady(await statusOf(row, client), 'results');
     const headers = { 'Content-Type': CONTENT_TYPES[format] };
     if (format !== 'json' && outcome === null && offset === 0 && limit === 0) {
       return { headers, body: (await results.read(row.runId, format)) ?? '' };
@@ -92,17 +94,23 @@ export function createRunViews({ runs, results, csvOf }: Services) {
 
 const CONTENT_TYPES = { json: 'application/json', ndjson: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' };
 
-async function notReady(row: RunRow, client: DurableClient, what: string): Promise<HttpProblem> {
-  const { status, progress } = await statusOf(row, client);
+/** What is there while a run is retried is that of the attempt before. */
+async function refuseWhileRetried(row: RunRow, client: DurableClient, what: string): Promise<void> {
+  if (row.attempt === 1 || row.summary !== null) return;
+  const status = await statusOf(row, client);
+  if (isUnderWay(status.status)) throw notReady(status, what);
+}
+
+function notReady({ runId, status, progress }: RunStatus, what: string): HttpProblem {
   if (!isUnderWay(status)) {
     return new HttpProblem(
       409,
       'Never written',
-      `Run ${row.runId} is ${status}: it ended before its ${what} could be written.`,
+      `Run ${runId} is ${status}: it ended before its ${what} could be written.`,
     );
   }
   const done = `${progress.done} of ${progress.total ?? '?'} issues are done`;
-  const detail = `Run ${row.runId} is ${status}, ${done}; its ${what} can be had at its end.`;
+  const detail = `Run ${runId} is ${status}, ${done}; its ${what} can be had at its end.`;
   return new HttpProblem(409, 'Not there yet', detail, { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
 }
 

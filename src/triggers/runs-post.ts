@@ -3,10 +3,10 @@ import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } fr
 import * as df from 'durable-functions';
 import { type RunInput, RunInputSchema } from '../core/contracts.ts';
 import { invalid, parseInput } from '../core/problems.ts';
-import { planOf, type RunPlan, type RunRequest, RunRequestSchema } from '../core/run-request.ts';
+import { planOf, type RunPlan, type RunRequest, requestSchemaFor } from '../core/run-request.ts';
 import type { RunRow, RunStore } from '../services/run-store.ts';
 import { instanceOf, startOnce } from './instances.ts';
-import { readJson, switchQuery } from './request-body.ts';
+import { allowQuery, readJson, switchQuery } from './request-body.ts';
 import { fieldProblem, route } from './responses.ts';
 import { acceptedReply } from './run-links.ts';
 import { type PlanServices, planRun } from './run-plan.ts';
@@ -24,7 +24,8 @@ interface Services extends PlanServices {
  */
 export function createRunsPost(services: Services): HttpHandler {
   return route(async (request, context) => {
-    const runRequest = parseInput(RunRequestSchema, await readJson(request));
+    allowQuery(request, ['plan']);
+    const runRequest = parseInput(requestSchemaFor(services.settings), await readJson(request));
     const isPlan = switchQuery(request, 'plan');
     const content = await contentOf(services, runRequest);
     const chosen = planOf(runRequest, services.settings, content.issues);

@@ -23,7 +23,7 @@ describe('an answer in memory', () => {
     model.answer();
     expect(await first).toMatchObject({ cached: false, callMs: 0, seen: { calls: 1 } });
     const output = await run(0, { ...ofRun('b'), startAtMs: NOON_MS - 50 });
-    expect(output).toMatchObject({ ...CACHED, costUsd: 0, seen: { calls: 0, admittedTokens: 0 } });
+    expect(output).toMatchObject({ ...CACHED, seen: { calls: 0, admittedTokens: 0, costUsd: 0 } });
     expect(ledger.row('b', 0)).toMatchObject({ ...CACHED_ROW, spentMs: { queue: 50, model: 0 } });
     expect(model.calls()).toBe(1);
   });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ModelCallError } from '../../src/core/failures.ts';
-import { type LedgerRow, NO_FACTS } from '../../src/core/ledger.ts';
+import { type CallCounts, type LedgerRow, NO_CALLS, NO_FACTS } from '../../src/core/ledger.ts';
 import type { ModelClient } from '../../src/services/azure-openai.ts';
 import { ANSWER, CALL_USD, completion, throttled, thrownBy } from '../helpers/activities.ts';
 import { createAnalyzeBench, PLACE, STORAGE_USE } from '../helpers/analyze-bench.ts';
@@ -9,9 +9,15 @@ import { issue, ledgerFacts, NOON_MS, seen, serviceLimits, settledRow } from '..
 
 const TIMEOUT_MS = 60_000;
 const usage = { promptTokens: 100, completionTokens: 10, cachedTokens: 0 };
-/** What a delivery sees that makes so many calls, all of them admitted or none. */
-const sawCalls = (calls: number, admittedTokens = calls * ADMISSION) =>
-  seen({ calls, admittedTokens, storage: STORAGE_USE });
+/** What so many calls take of which none is answered, all of them admitted or none. */
+const callsOf = (calls: number, admittedTokens = calls * ADMISSION): CallCounts => ({
+  ...NO_CALLS,
+  calls,
+  admittedTokens,
+});
+const ONE_ANSWER: CallCounts = { ...callsOf(1), usage, costUsd: CALL_USD };
+/** What a delivery tells of such calls. */
+const saw = (counts: CallCounts) => seen({ ...counts, storage: STORAGE_USE });
 
 let { ledger, worker, activity, row, put } = createAnalyzeBench();
 beforeEach(() => {
@@ -36,10 +42,8 @@ describe('an issue that nobody came to', () => {
       cached: false,
       copies: 2,
       failedAttempts: 0,
-      usage,
-      costUsd: CALL_USD,
       callMs: 0,
-      seen: sawCalls(1),
+      seen: saw(ONE_ANSWER),
     });
     expect(states).toEqual([
       ['claimed', 0],
@@ -59,6 +63,7 @@ describe('an issue that nobody came to', () => {
       callMs: 0,
       answeredAtMs: NOON_MS,
       requestId: 'req-1',
+      untold: ONE_ANSWER,
     });
   });
 
@@ -73,6 +78,7 @@ describe('an issue that nobody came to', () => {
       ...NO_FACTS,
       state: 'claimed',
       workerId: worker.id,
+      untold: NO_CALLS,
       untilMs: NOON_MS + 3 * TIMEOUT_MS + 30_000,
     });
   });
@@ -86,7 +92,7 @@ describe('an issue that nobody came to', () => {
 
   test('tells what the service said of its limits', async () => {
     const limits = serviceLimits();
-    expect(await activity([completion({ limits })]).run()).toMatchObject({ seen: { ...sawCalls(1), limits } });
+    expect(await activity([completion({ limits })]).run()).toMatchObject({ seen: { ...saw(ONE_ANSWER), limits } });
   });
 
   test.each([
@@ -98,9 +104,8 @@ describe('an issue that nobody came to', () => {
       outcome: 'failed',
       code,
       failedAttempts: 0,
-      costUsd: CALL_USD * answers,
       callMs: answers ? 0 : null,
-      seen: { calls: 1 },
+      seen: { calls: 1, costUsd: CALL_USD * answers },
     });
     expect(row()).toMatchObject({ state: 'settled', outcome: 'failed', code, answer: null, calls: 1 });
   });
@@ -114,10 +119,8 @@ describe('an issue that nobody came to', () => {
       cached: false,
       copies: 1,
       failedAttempts: 0,
-      usage: NO_FACTS.usage,
-      costUsd: 0,
       callMs: null,
-      seen: sawCalls(0),
+      seen: saw(NO_CALLS),
     });
     expect(row()).toMatchObject({ state: 'settled', outcome: 'skipped', calls: 0, callMs: null, requestId: null });
     expect(analyze.requests).toEqual([]);
@@ -125,26 +128,35 @@ describe('an issue that nobody came to', () => {
 });
 
 describe('a second delivery', () => {
-  test('after the answer makes no call and no write, and says the same', async () => {
+  test('after the answer makes no call and no write, and says the same: the first output may be lost', async () => {
     const first = activity([completion()], { unit: { copies: 2 } });
     const output = await first.run();
     const before = await ledger.read('run', PLACE);
     const second = activity([completion()], { unit: { copies: 2 } });
-    expect(await second.run()).toEqual({ ...output, seen: sawCalls(0) });
+    expect(await second.run()).toEqual(output);
     expect(second.requests).toEqual([]);
     expect(await ledger.read('run', PLACE)).toEqual(before);
   });
 
   test('of a failure or a skip says the same too', async () => {
-    await put(settledRow({ outcome: 'failed', code: 'content_filter', answer: null, failedAttempts: 3 }));
+    const untold = { ...callsOf(6), costUsd: null };
+    await put(settledRow({ outcome: 'failed', code: 'content_filter', answer: null, failedAttempts: 3, untold }));
     const analyze = activity([completion()]);
     expect(await analyze.run()).toMatchObject({
       outcome: 'failed',
       code: 'content_filter',
       failedAttempts: 3,
-      costUsd: 0.001,
+      seen: saw(untold),
     });
     expect(analyze.requests).toEqual([]);
+  });
+
+  test('of what an earlier attempt of the run or an older version has settled tells of no call', async () => {
+    await put(settledRow({ untold: ONE_ANSWER }));
+    expect(await activity([completion()]).run({ attempt: 2 })).toMatchObject({ seen: saw(NO_CALLS) });
+    const entry = await ledger.read('run', PLACE);
+    await ledger.write('run', PLACE, settledRow(), entry?.etag ?? null);
+    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', seen: saw(NO_CALLS) });
   });
 });
 
@@ -152,10 +164,11 @@ describe('a deferral', () => {
   test('uses no attempt, keeps what was spent, and is surely not paid', async () => {
     const outputs = [];
     for (const _ of [1, 2, 3, 4, 5, 6]) outputs.push(await activity([throttled(30_000)]).run());
-    const seenThen = { ...sawCalls(1, 0), throttled: 1, retryAfterMs: 30_000 };
+    const seenThen = { ...saw({ ...callsOf(1, 0), throttled: 1 }), retryAfterMs: 30_000 };
     const deferral = { kind: 'deferred', code: 'rate_limited', notBeforeMs: NOON_MS + 30_000, seen: seenThen };
     expect(outputs).toEqual(Array(6).fill(deferral));
-    expect(row()).toEqual({ ...NO_FACTS, state: 'released', code: 'rate_limited', atMs: NOON_MS, calls: 6 });
+    const released = { state: 'released', code: 'rate_limited', atMs: NOON_MS };
+    expect(row()).toEqual({ ...NO_FACTS, ...released, calls: 6, untold: NO_CALLS });
     expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', failedAttempts: 0 });
     expect(row()).toMatchObject({ calls: 7, possiblyPaidTwice: false });
   });
@@ -169,12 +182,12 @@ describe('a deferral', () => {
     });
   });
 
-  test('for a quota that is used up says so, and is as long as the service wants it', async () => {
+  test('for a quota that is used up says so, and lasts ten minutes, however long the service wants it', async () => {
     const failure = new ModelCallError('quota_exhausted', { status: 429, retryAfterMs: 86_400_000 });
     expect(await activity([failure]).run()).toMatchObject({
       kind: 'deferred',
       code: 'quota_exhausted',
-      notBeforeMs: NOON_MS + 86_400_000,
+      notBeforeMs: NOON_MS + 600_000,
       seen: { calls: 1, throttled: 1, retryAfterMs: 86_400_000 },
     });
     expect(row()).toMatchObject({ state: 'released', code: 'quota_exhausted', failedAttempts: 0 });
@@ -210,7 +223,11 @@ describe('a passing failure', () => {
 
   test('that may have been billed, then a success in the same attempt, may have been paid twice', async () => {
     const output = await activity([new ModelCallError('connection_lost'), completion()]).run();
-    expect(output).toMatchObject({ outcome: 'succeeded', failedAttempts: 0, costUsd: CALL_USD, seen: { calls: 2 } });
+    expect(output).toMatchObject({
+      outcome: 'succeeded',
+      failedAttempts: 0,
+      seen: { calls: 2, costUsd: CALL_USD },
+    });
     expect(row()).toMatchObject({ state: 'settled', calls: 2, possiblyPaidTwice: true });
   });
 
@@ -273,13 +290,12 @@ describe('a passing failure', () => {
       cached: false,
       copies: 0,
       failedAttempts: 5,
-      usage: NO_FACTS.usage,
-      costUsd: 0,
       callMs: null,
+      seen: saw(callsOf(10)),
     };
-    expect(await activity([failure]).run()).toEqual({ ...last, seen: sawCalls(2) });
+    expect(await activity([failure]).run()).toEqual(last);
     expect(row()).toMatchObject({ state: 'settled', outcome: 'failed', requestId: 'req-5', answer: null, calls: 10 });
-    expect(await activity([completion()]).run()).toEqual({ ...last, seen: sawCalls(0) });
+    expect(await activity([completion()]).run()).toEqual(last);
   });
 
   test('that used up the attempts before is settled without a call', async () => {

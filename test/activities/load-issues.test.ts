@@ -80,15 +80,16 @@ const issuesOf = (contents: string) => [...contents].map((content, n) => issue({
 const contentsOf = (...contents: string[]) => contents.map(title => issue({ title }));
 
 describe('what is still to be done', () => {
-  test('is everything for a first attempt without a cache, of which the mean prompt is told', async () => {
+  test('is everything for a first attempt without a cache, of which the mean and the largest prompt are told', async () => {
     const { give, load, open } = createLoadBench();
     const issues = [...issuesOf('ab'), issue({ id: 'long', description: 'x'.repeat(4_000) })];
     await give([...issues, ...issuesOf('ab').map(one => ({ ...one, id: `${one.id} again` }))]);
-    const { units, kept, promptTokensEach } = await load();
+    const { units, kept, promptTokensEach, promptTokensMost } = await load();
     expect([units, kept]).toEqual([3, NO_PROGRESS]);
     expect(await open(3)).toEqual([0, 1, 2]);
     const tokens = issues.map(one => estimatedPromptTokens(messagesFor(triage, one)));
     expect(promptTokensEach).toBeCloseTo(tokens.reduce((sum, each) => sum + each) / 3);
+    expect(promptTokensMost).toBe(tokens[2]);
   });
 
   test('is not what the cache answers: that is settled, without calls or cost, and copies count', async () => {
@@ -113,7 +114,8 @@ describe('what is still to be done', () => {
     const { give, load, open, cacheAnswer } = createLoadBench();
     await give(issuesOf('aab'));
     for (const one of contentsOf('a', 'b')) await cacheAnswer(one);
-    expect(await load()).toMatchObject({ total: 3, units: 0, promptTokensEach: 0, kept: { succeeded: 3, cached: 3 } });
+    expect(await load()).toMatchObject({ total: 3, units: 0, kept: { succeeded: 3, cached: 3 } });
+    expect(await load()).toMatchObject({ promptTokensEach: 0, promptTokensMost: 0 });
     await expect(open(1)).rejects.toThrow('Attempt 1 of run run has no unit 0');
   });
 

@@ -95,10 +95,16 @@ describe('cancel, pause and resume', () => {
 });
 
 describe('retry', () => {
-  const started: Answer = { status: 202, body: { runId: 'run-1', attempt: 2, links: {}, management: {} } };
+  const ended = statusAnswer('completed');
+  const started: Answer = { status: 202, body: { runId: 'run-1', attempt: 2, replayed: false, links: {} } };
+  /** The run has ended, or stands as given, and the retry is answered so. */
+  const answers =
+    (retried: Answer, status = ended) =>
+    ({ method }: SeenRequest): Answer =>
+      method === 'GET' ? status : retried;
 
   it('starts the next attempt, and says how to watch it', async () => {
-    const { exitCode, out, requests, url } = await fanfold(['retry', 'run-1'], () => started);
+    const { exitCode, out, requests, url } = await fanfold(['retry', 'run-1'], answers(started));
     expect([exitCode, out]).toEqual([
       0,
       [
@@ -106,18 +112,23 @@ describe('retry', () => {
           `Watch it with: npm run fanfold -- status run-1 --watch --url ${url}`,
       ],
     ]);
-    expect(requests).toMatchObject([{ method: 'POST', path: '/api/runs/run-1/retry', body: '{}' }]);
+    expect(requests).toMatchObject([
+      { method: 'GET', path: '/api/runs/run-1' },
+      { method: 'POST', path: '/api/runs/run-1/retry', body: '{"attempt":2}' },
+    ]);
   });
 
   it('takes higher caps along', async () => {
     const flags = ['--max-cost-usd', '2.5', '--max-tokens', '90000', '--deadline-seconds', '60'];
-    const { out, requests } = await fanfold(['retry', 'run-1', ...flags, '--json'], () => started);
-    expect(JSON.parse(requests[0]?.body ?? '')).toEqual({ maxCostUsd: 2.5, maxTokens: 90_000, deadlineSeconds: 60 });
+    const { out, requests } = await fanfold(['retry', 'run-1', ...flags, '--json'], answers(started));
+    expect(JSON.parse(requests[1]?.body ?? '')).toEqual({
+      ...{ attempt: 2, maxCostUsd: 2.5, maxTokens: 90_000, deadlineSeconds: 60 },
+    });
     expect(JSON.parse(out[0] ?? '')).toEqual({ runId: 'run-1', attempt: 2, isStarted: true });
   });
 
   it('says that nothing was left undone', async () => {
-    const { exitCode, out } = await fanfold(['retry', 'run-1'], () => ({ status: 200, body: running }));
+    const { exitCode, out } = await fanfold(['retry', 'run-1'], answers({ status: 200, body: running }));
     expect([exitCode, out]).toEqual([0, ['Run run-1 left nothing undone: nothing was started.']]);
   });
 
@@ -132,14 +143,23 @@ describe('retry', () => {
     expect([exitCode, err, requests]).toEqual([2, [`error: ${flag} is "${text}"; allowed: ${allowed}`], []]);
   });
 
-  it('is not repeated where the app does not answer: it may have been heard', async () => {
-    const { exitCode, requests } = await fanfold(['retry', 'run-1'], () => 'cut');
-    expect([exitCode, requests.length]).toEqual([1, 1]);
+  it('is repeated by the number of the attempt where the app does not answer', async () => {
+    const { exitCode, out, requests } = await fanfold(['retry', 'run-1'], ({ method }, earlier) =>
+      method === 'GET' ? ended : earlier.length === 1 ? 'cut' : started,
+    );
+    expect([exitCode, requests.map(({ body }) => body)]).toEqual([0, ['', '{"attempt":2}', '{"attempt":2}']]);
+    expect(out[0]).toContain('is started again, attempt 2');
+  });
+
+  it('of a run under way leaves it to the app which attempt is meant, and is sent once', async () => {
+    const { exitCode, requests } = await fanfold(['retry', 'run-1'], answers('cut', statusAnswer('running')));
+    expect([exitCode, requests.map(({ body }) => body)]).toEqual([1, ['', '{}']]);
   });
 });
 
 describe('delete', () => {
-  const deleted: Answer = { status: 204, body: '' };
+  const deleted = ({ method }: SeenRequest): Answer =>
+    method === 'GET' ? statusAnswer('completed') : { status: 204, body: '' };
   const asked: string[] = [];
   const answering = (isYes: boolean): HarnessOptions => ({
     async confirm(question) {
@@ -150,23 +170,33 @@ describe('delete', () => {
   afterEach(() => void asked.splice(0));
 
   it('asks first', async () => {
-    const { exitCode, out, requests } = await fanfold(['delete', 'run-1'], () => deleted, answering(true));
+    const { exitCode, out, requests } = await fanfold(['delete', 'run-1'], deleted, answering(true));
     expect([exitCode, out, asked]).toEqual([0, ['Run run-1 is deleted.'], ['Delete run run-1 with its results?']]);
-    expect(requests.map(({ method, path }) => `${method} ${path}`)).toEqual(['DELETE /api/runs/run-1']);
+    expect(requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'GET /api/runs/run-1',
+      'DELETE /api/runs/run-1',
+    ]);
   });
 
   it('does nothing without a yes', async () => {
-    const { exitCode, out, err, requests } = await fanfold(['delete', 'run-1'], () => deleted, answering(false));
-    expect([exitCode, out, err, requests]).toEqual([1, [], ['Nothing was deleted.'], []]);
+    const { exitCode, out, err, requests } = await fanfold(['delete', 'run-1'], deleted, answering(false));
+    expect([exitCode, out, err]).toEqual([1, [], ['Nothing was deleted.']]);
+    expect(requests.map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  it('of a run that there is not says so, and asks nothing', async () => {
+    const { exitCode, out, err, requests } = await fanfold(['delete', 'run-1'], () => unknown, answering(true));
+    expect([exitCode, out, err]).toEqual([2, [], ['error: runId is "run-1"; allowed: the id of a run']]);
+    expect([asked, requests.map(({ method }) => method)]).toEqual([[], ['GET']]);
   });
 
   it('where nobody can be asked needs --yes', async () => {
-    const refused = await fanfold(['delete', 'run-1'], () => deleted);
-    expect([refused.exitCode, refused.requests]).toEqual([2, []]);
+    const refused = await fanfold(['delete', 'run-1'], deleted);
+    expect([refused.exitCode, refused.requests.map(({ method }) => method)]).toEqual([2, ['GET']]);
     expect(refused.err).toEqual(['error: nobody can be asked here whether to delete: repeat with --yes to agree']);
     await app.close();
-    const { exitCode, requests } = await fanfold(['delete', 'run-1', '--yes', '--force'], () => deleted);
-    expect([exitCode, asked, requests[0]?.path]).toEqual([0, [], '/api/runs/run-1?force=true']);
+    const { exitCode, requests } = await fanfold(['delete', 'run-1', '--yes', '--force'], deleted);
+    expect([exitCode, asked, requests[1]?.path]).toEqual([0, [], '/api/runs/run-1?force=true']);
   });
 
   it('of a run under way is refused in one line', async () => {

@@ -137,6 +137,9 @@ describe('start', () => {
     expect(text).toContain(`The app runs at ${app.url}`);
     expect(text).toMatch(/a simulator \(nothing is billed\): http:\/\/127\.0\.0\.1:5000, deployment gpt-4o-mini/);
     expect(text).toContain('/somewhere/state.db');
+    expect(text).toMatch(
+      /GET {2}\/api\/cache .*\n {2}DELETE \/api\/cache .*olderThanSeconds=\n {2}GET {2}\/api\/health/,
+    );
     expect(text).toContain(`npm run fanfold -- run --file examples/sample-issues.csv --url ${app.url}`);
     expect(stops).toEqual(['stop']);
   });
@@ -146,6 +149,18 @@ describe('start', () => {
     const cli = createCliHarness({ onOut: () => cli.interrupt() });
     await cli.run('start');
     expect(options[0]).toMatchObject({ folder: '.fanfold', port: 7_071 });
+  });
+
+  it('hands what limits the simulator on, and only that', async () => {
+    const { options } = await fakeEnvironment();
+    const cli = createCliHarness({ onOut: () => cli.interrupt() });
+    await cli.run('start', '--tokens-per-minute', '60000', '--requests-per-minute', '300', '--seed', '7');
+    expect(options[0]?.simulator).toEqual({ tokensPerMinute: 60_000, requestsPerMinute: 300, seed: 7 });
+    await fakeEnvironment();
+    expect(await fanfold(['start', '--requests-per-minute', '1000001'])).toMatchObject({
+      exitCode: 2,
+      err: ['error: --requests-per-minute is "1000001"; allowed: an integer from 1 to 1000000'],
+    });
   });
 
   it('ends with an error when the host dies, and stops the rest', async () => {

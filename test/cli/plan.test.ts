@@ -89,7 +89,24 @@ describe('the view of a plan', () => {
     const limits = planned().limits.map(limit => (limit.name === 'bufferPercent' ? limit : { ...limit, value: null }));
     const view = planView(planned({ limits, expected: { ...planned().expected, costUsd: null } }));
     expect(view).toContain('\nCost          the price of gpt-4o-mini is not known\n');
-    expect(view).toContain('\nLimits        not known yet\n');
+    expect(view).toContain(
+      '\nLimits        not known yet, 20 % kept free (default, shrinking as estimates prove right)\n',
+    );
+  });
+
+  it('says what bounds the run by will: deadline, caps, and the cache left out', () => {
+    const settingsOf = (from: string, values: readonly (number | boolean | null)[]) =>
+      (['deadlineSeconds', 'maxCostUsd', 'maxTokens', 'useCache'] as const).map((name, n) => ({
+        ...{ name, value: values[n] ?? null, from },
+      }));
+    const given = planView(planned({ settings: settingsOf('the request', [3_307, 2.5, 5_000, false]) }));
+    expect(given).toMatch(
+      /\nSettings +deadline 55 min 07 s, at most \$2\.50, at most 5,000 tokens, no answer from the cache \(the request\)$/,
+    );
+    const usual = planView(planned({ settings: settingsOf('default', [900, null, null, true]) }));
+    expect(usual).toMatch(
+      /\nSettings +deadline 15 min 00 s, no cap in dollars, no cap in tokens, answers from the cache \(default\)$/,
+    );
   });
 
   it('says whether the number of calls is meant for each process', () => {

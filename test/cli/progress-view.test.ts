@@ -94,6 +94,31 @@ describe('what a run stands still for', () => {
     expect(linesFor({ ...statusAfter(5), waitingFor: 'tokens' })).toBe('5/5 | 1 failed | 1 skipped | 3 succeeded');
   });
 
+  it.each<[Partial<RunStatus>, boolean]>([
+    [{}, true],
+    [{ waitingFor: 'tokens' }, true],
+    [{ waitingFor: 'budget' }, false],
+    [{ waitingFor: 'paused' }, false],
+    [{ status: 'paused' }, false],
+    [{ status: 'cancelling' }, false],
+    [{ status: 'terminated' }, false],
+  ])('leaves an ETA only to a run that goes on by itself: %j', (changes, hasEta) => {
+    const { view, lines, at } = lineHarness();
+    view.update({ ...statusAfter(1), ...changes });
+    at(10_000);
+    view.update({ ...statusAfter(2), ...changes });
+    expect(/ETA 30.0 s/.test(lines.at(-1) ?? '')).toBe(hasEta);
+  });
+
+  it('is of no matter once it has ended, also with issues that were not started', () => {
+    const { view, lines, at } = lineHarness();
+    const ended = statusOf('run-1', [...LINES, unsuccessful('not_started', 'cancelled')], 6, 'completed');
+    view.update({ ...ended, status: 'running', summary: null, progress: { ...ended.progress, done: 0 } });
+    at(10_000);
+    view.update(ended);
+    expect(lines.at(-1)).toBe('5/6 | 1 failed | 1 skipped | 3 succeeded');
+  });
+
   it('comes with what is taken of the nearer cap', () => {
     const caps = (maxCostUsd: number | null, maxTokens: number | null) =>
       linesFor({ caps: { maxCostUsd, maxTokens } })?.split(' | ')[1];

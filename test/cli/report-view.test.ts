@@ -56,6 +56,14 @@ describe('headline', () => {
     );
   });
 
+  it('of a retry tells whose time it is', () => {
+    expect(headlineOf(THREE_LINES, { attempt: 2 })).toBe('All 3 issues succeeded. Attempt 2 took 1 min 30 s.');
+    const lines = [...THREE_LINES, unsuccessful('failed', 'timeout'), unsuccessful('not_started', 'budget')];
+    expect(headlineOf(lines, { attempt: 4 })).toBe(
+      'The run stopped early. 3 of 5 issues succeeded; 1 failed, 1 not started. Attempt 4 took 1 min 30 s.',
+    );
+  });
+
   it('says that there was nothing to analyse when the issues could not be read', () => {
     expect(headlineOf([], { status: 'failed' })).toBe('The run failed: its issues could not be read.');
   });
@@ -156,10 +164,14 @@ describe('figures', () => {
 
   it('shows what the deployment admits, and what was made of it', () => {
     const tokensPerMinute = { achieved: 96_000, allowed: 100_000 };
-    const text = viewOf(THREE_LINES, { tokensPerMinute, requestsPerMinute: { achieved: 80.4, allowed: null } });
-    expect(lineOf('Each minute', text)).toMatch(/ 96,000 of 100,000 \(96 %\) tokens, 80 requests$/);
+    const rates = { tokensPerMinute, requestsPerMinute: { achieved: 80.4, allowed: null } };
+    const textOver = (overMs: number) => viewOf(THREE_LINES, { ...rates, inFlight: { most: 3, mean: 2, overMs } });
+    expect(lineOf('Each minute', textOver(60_000))).toMatch(/ 96,000 of 100,000 \(96 %\) tokens, 80 requests$/);
+    expect(lineOf('First minute', textOver(59_999))).toMatch(/ 96,000 of 100,000 \(96 %\) tokens, 80 requests$/);
+    expect(textOver(59_999)).not.toContain('Each minute');
     const nothing = { achieved: 0, allowed: 100 };
-    expect(viewOf(THREE_LINES, { tokensPerMinute: nothing, requestsPerMinute: nothing })).not.toContain('Each minute');
+    const without = viewOf(THREE_LINES, { tokensPerMinute: nothing, requestsPerMinute: nothing });
+    expect(without).not.toMatch(/(First|Each) minute/);
   });
 
   it('shows waits of a second and more, as one stream had them', () => {
@@ -179,6 +191,13 @@ describe('figures', () => {
     expect(lineOf('Answers', text)).toMatch(/ 142 tokens on average, 99.5 % within 310; 1,200 reserved for each$/);
     const bare = viewOf(THREE_LINES, { completionTokens: null });
     expect([lineOf('Storage', bare), lineOf('Answers', bare)]).toEqual([undefined, undefined]);
+  });
+
+  it('of a retry says which of them are of its own', () => {
+    expect(lineOf('Attempt', viewOf(THREE_LINES, { attempt: 2 }))).toMatch(
+      / 2: refusals, rates, waits and storage are its own, all else is of all attempts$/,
+    );
+    expect(lineOf('Attempt', viewOf(THREE_LINES))).toBeUndefined();
   });
 
   it('leaves out the throughput of a retry, which has only done the rest', () => {

@@ -60,6 +60,9 @@ describe('run', () => {
       '9000',
       '--deadline-seconds',
       '60',
+      ...['--batch-delay-ms', '0', '--request-timeout-seconds', '30', '--buffer-percent', '0'],
+      ...['--tokens-per-minute', '60000', '--requests-per-minute', '300'],
+      ...['--yes', '--json', '--idempotency-key', 'k'],
       '--no-cache',
     ]);
     await run(app);
@@ -67,7 +70,8 @@ describe('run', () => {
     const settings = {
       ...{ limit: 2, concurrency: 5, batchSize: 7, deployment: 'big', analysis: 'triage' },
       ...{ concurrencyScope: 'process', streams: 2, maxCostUsd: 1.5, maxTokens: 9_000, deadlineSeconds: 60 },
-      useCache: false,
+      ...{ batchDelayMs: 0, requestTimeoutSeconds: 30, bufferPercent: 0 },
+      ...{ tokensPerMinute: 60_000, requestsPerMinute: 300, useCache: false },
     };
     const source = { uploadId: 'u.csv' };
     expect(bodies).toEqual([{ ...settings, source }, { ...settings, source }, { source }, { source }]);

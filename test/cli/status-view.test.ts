@@ -41,6 +41,23 @@ describe('a status', () => {
     expect(lines.at(-1)).toMatch(/^ {2}Bound by /);
   });
 
+  it('of a run that was stopped does not count as done what was not started', () => {
+    const stopped = [...LINES, unsuccessful('not_started', 'budget'), unsuccessful('not_started', 'budget')];
+    expect(statusView(statusOf('run-1', stopped, 6, 'completed'))[1]).toBe(
+      '  4 of 6 done: 3 succeeded, 1 failed, 0 skipped, 2 not started',
+    );
+  });
+
+  it('of a retry names the attempt beside its times', () => {
+    const ended = statusOf('run-1', LINES, LINES.length, 'completed');
+    const startedAt = '2026-01-01T13:00:00.000Z';
+    const attempts = [...ended.attempts, { attempt: 2, startedAt, summary: null }];
+    expect(statusView({ ...ended, attempt: 2, attempts })[2]).toBe(
+      '  "triage" on deployment gpt-4o-mini, started 2026-01-01T12:00:00.000Z; ' +
+        'attempt 2 started 2026-01-01T13:00:00.000Z, took 1 min 30 s',
+    );
+  });
+
   it('tells of what was put back, of what was not started, and of an error', () => {
     const { progress, summary } = statusOf('run-1', LINES, LINES.length, 'completed');
     const lines = viewOf({

@@ -33,7 +33,13 @@ const runInput: RunInput = {
   source: { blob: 'run-1/source.json', format: 'json', limit: null },
   plan: plan({ maxTokens: 1_000_000, maxCostUsd: 2.5, tokensPerMinute: 90_000, bufferPercent: 5 }),
 };
-const loaded: Loaded = { total: 3, units: 2, kept: { ...NO_PROGRESS, succeeded: 1 }, promptTokensEach: 412.5 };
+const loaded: Loaded = {
+  total: 3,
+  units: 2,
+  kept: { ...NO_PROGRESS, succeeded: 1 },
+  promptTokensEach: 412.5,
+  promptTokensMost: 700,
+};
 const streamInput: StreamInput = {
   runId: 'run-1',
   attempt: 2,

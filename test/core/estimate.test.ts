@@ -37,6 +37,7 @@ describe('the estimate of a run', () => {
       promptTokens: 0,
       countedShare: 1,
       admission: { mean: 0, cv: 0 },
+      admissionMost: 0,
     });
   });
 
@@ -51,7 +52,9 @@ describe('the estimate of a run', () => {
   test('knows admission by four characters a token, rounded up for each call, without the schema', () => {
     expect(estimateOf([issue()]).admission).toEqual({ mean: 25, cv: 0 });
     const longer = issue({ description: issue().description + '!'.repeat(99) });
-    const { mean, cv } = estimateOf([issue(), longer]).admission;
+    const { admission, admissionMost } = estimateOf([longer, issue()]);
+    expect(admissionMost).toBe(50);
+    const { mean, cv } = admission;
     expect(mean).toBe((25 + 50) / 2);
     expect(cv).toBeCloseTo(12.5 / 37.5, 9);
   });
@@ -99,6 +102,7 @@ test('the estimate of any two parts is that of the whole', () => {
       expect(whole.calls).toBe(a.calls + b.calls);
       expect(whole.empty).toBe(a.empty + b.empty);
       expect(whole.promptTokens).toBe(a.promptTokens + b.promptTokens);
+      expect(whole.admissionMost).toBe(Math.max(a.admissionMost, b.admissionMost));
       expect(whole.admission.mean * whole.calls).toBeCloseTo(
         a.admission.mean * a.calls + b.admission.mean * b.calls,
         6,

@@ -1,13 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  addCalls,
+  type CallCounts,
   decide,
+  type FactsInHand,
   factsOf,
   type LedgerFacts,
   type LedgerRow,
+  NO_CALLS,
   NO_FACTS,
   NO_TIME,
   queuedSinceMs,
+  untoldOf,
 } from '../../src/core/ledger.ts';
 import { ledgerFacts, settledRow } from '../helpers/factories.ts';
 
@@ -16,15 +21,26 @@ const NOW_MS = 1_000_000;
 const HANDED_OUT_MS = NOW_MS - 2_000;
 const context = { attempt: 2, handedOutAtMs: HANDED_OUT_MS, nowMs: NOW_MS, maxAttempts: 5, isGone: () => false };
 
-/** Facts of the run's second attempt. */
-const factsNow = (changes: Partial<LedgerFacts> = {}) => ledgerFacts({ attempt: 2, ...changes });
+/** Facts of the run's second attempt; every call was told. */
+const factsNow = ({ untold = NO_CALLS, ...changes }: Partial<FactsInHand> = {}): FactsInHand => ({
+  ...ledgerFacts({ attempt: 2, ...changes }),
+  untold,
+});
+/** One call, of which no output has told. */
+const ONE_CALL: CallCounts = {
+  calls: 1,
+  admittedTokens: 1_300,
+  throttled: 0,
+  usage: { promptTokens: 100, completionTokens: 10, cachedTokens: 0 },
+  costUsd: 0.001,
+};
 /** The facts after so much waiting of a kind. */
-const waited = (kind: 'throttle' | 'retry', durationMs: number, facts: LedgerFacts): LedgerFacts => ({
+const waited = (kind: 'throttle' | 'retry', durationMs: number, facts: FactsInHand): FactsInHand => ({
   ...facts,
   spentMs: { ...facts.spentMs, [kind]: facts.spentMs[kind] + durationMs },
 });
 
-function claimed(untilMs: number, changes: Partial<LedgerFacts> = {}): LedgerRow {
+function claimed(untilMs: number, changes: Partial<FactsInHand> = {}): LedgerRow {
   return { state: 'claimed', workerId: 'w1', untilMs, ...factsNow(changes) };
 }
 
@@ -35,7 +51,7 @@ function unknown(failedAttempts: number): LedgerRow {
 
 describe('decide', () => {
   test('claims an issue that has no row', () => {
-    expect(decide(null, context)).toEqual({ action: 'claim', facts: { ...NO_FACTS, attempt: 2 } });
+    expect(decide(null, context)).toEqual({ action: 'claim', facts: { ...NO_FACTS, untold: NO_CALLS, attempt: 2 } });
     expect(NO_FACTS).toEqual({
       attempt: 1,
       failedAttempts: 0,
@@ -62,7 +78,12 @@ describe('decide', () => {
     const decision = decide(claimed(NOW_MS + 60_000), { ...context, isGone: id => id === 'w1' });
     expect(decision).toEqual({
       action: 'claim',
-      facts: factsNow({ failedAttempts: 1, possiblyPaidTwice: true, calls: 2 }),
+      facts: factsNow({
+        failedAttempts: 1,
+        possiblyPaidTwice: true,
+        calls: 2,
+        untold: { ...NO_CALLS, calls: 1 },
+      }),
     });
   });
 
@@ -90,11 +111,47 @@ describe('decide', () => {
 
   test('gives up on an issue that lost its worker too often', () => {
     expect(decide(claimed(0, { failedAttempts: 3 }), context).action).toBe('claim');
-    const facts = factsNow({ failedAttempts: 5, calls: 2 });
+    const facts = factsNow({ failedAttempts: 5, calls: 2, untold: { ...NO_CALLS, calls: 1 } });
     expect(decide(claimed(0, { failedAttempts: 4 }), context)).toEqual({
       action: 'give_up',
       code: 'worker_lost',
       facts,
+    });
+  });
+});
+
+describe('calls that no output has told of', () => {
+  test('add up, with a price only as long as each has one', () => {
+    const usage = { promptTokens: 200, completionTokens: 20, cachedTokens: 0 };
+    const two = { calls: 2, admittedTokens: 2_600, throttled: 0, usage, costUsd: 0.002 };
+    expect(addCalls(ONE_CALL, ONE_CALL)).toEqual(two);
+    const refused = { ...NO_CALLS, calls: 1, throttled: 1, costUsd: null };
+    expect(addCalls(two, refused)).toEqual({ ...two, calls: 3, throttled: 1, costUsd: null });
+  });
+
+  test.each(['released', 'unknown'] as const)('are in hand with a row that is %s', state => {
+    const row: LedgerRow = { state, code: 'service_error', atMs: NOW_MS, ...factsNow({ untold: ONE_CALL }) };
+    expect(decide(row, context)).toMatchObject({ action: 'claim', facts: { calls: 1, untold: ONE_CALL } });
+    const exhausted = { ...row, failedAttempts: 5 };
+    expect(decide(exhausted, context)).toMatchObject({ action: 'give_up', facts: { untold: ONE_CALL } });
+  });
+
+  test('are one more for a lost worker', () => {
+    const untold = { ...ONE_CALL, calls: 2 };
+    expect(decide(claimed(0, { untold: ONE_CALL }), context)).toMatchObject({ facts: { calls: 2, untold } });
+  });
+
+  test('of an earlier attempt of the run are left to its summary', () => {
+    const row: LedgerRow = { ...claimed(0, { untold: ONE_CALL }), attempt: 1 };
+    expect(decide(row, context)).toMatchObject({ facts: { calls: 2, untold: { ...NO_CALLS, calls: 1 } } });
+    expect(untoldOf(settledRow({ untold: ONE_CALL }), 2)).toEqual(NO_CALLS);
+  });
+
+  test('are what a settled row tells once more, and none in a row of an older version', () => {
+    expect(untoldOf(settledRow({ attempt: 2, untold: ONE_CALL }), 2)).toEqual(ONE_CALL);
+    expect(untoldOf(settledRow({ attempt: 2 }), 2)).toEqual(NO_CALLS);
+    expect(decide(settledRow({ outcome: 'failed', attempt: 1 }), context)).toMatchObject({
+      facts: { untold: NO_CALLS },
     });
   });
 });
@@ -233,6 +290,7 @@ describe('decide, over all rows', () => {
           failedAttempts: failuresOf(row),
           possiblyPaidTwice: row.possiblyPaidTwice || callsAgain,
           calls: row.calls + (row.state === 'claimed' ? 1 : 0),
+          untold: { ...NO_CALLS, calls: row.state === 'claimed' ? 1 : 0 },
         });
         expect(spentMs.throttle + spentMs.retry).toBe('atMs' in row ? queuedSinceMs(row, anyContext) - row.atMs : 0);
       }),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type CapacityState, FRESH_CAPACITY } from '../../src/core/capacity/state.ts';
 import type { Estimate } from '../../src/core/estimate.ts';
+import { durationText } from '../../src/core/format.ts';
 import { type PlanFacts, planReply } from '../../src/core/plan.ts';
 import { PlanReplySchema } from '../../src/core/plan-reply.ts';
 import { parseInput } from '../../src/core/problems.ts';
@@ -17,6 +18,7 @@ const ESTIMATE: Estimate = {
   promptTokens: 160_000,
   countedShare: 1,
   admission: { mean: 500, cv: 0.3 },
+  admissionMost: 1_500,
 };
 const LIMITS = { tokens: meter(1_000_000), requests: meter(6_000) };
 const CALLS = { count: 100, seconds: 200, squares: 500 };
@@ -125,7 +127,29 @@ describe('a plan', () => {
       { name: 'streams', value: 2, from: 'the request' },
       { name: 'batchDelayMs', value: 1_000, from: 'default' },
       { name: 'requestTimeoutSeconds', value: 120, from: 'a run of 51 issues or more' },
+      // A quarter of an hour, 20 rounds of 10 calls, 7 pauses.
+      {
+        name: 'deadlineSeconds',
+        value: 900 + 20 * 120 + 7,
+        from: '15 min, and what it takes if each call needs its whole timeout',
+      },
+      { name: 'maxCostUsd', value: null, from: 'default' },
+      { name: 'maxTokens', value: null, from: 'default' },
+      { name: 'useCache', value: true, from: 'default' },
     ]);
+  });
+
+  test('says which caps and which deadline were given, and whether answers come from the cache', () => {
+    const given = { maxCostUsd: 2, maxTokens: 5_000, deadlineSeconds: 60, useCache: false };
+    expect(planned({ request: given }).settings.slice(-4)).toEqual([
+      { name: 'deadlineSeconds', value: 60, from: 'the request' },
+      { name: 'maxCostUsd', value: 2, from: 'the request' },
+      { name: 'maxTokens', value: 5_000, from: 'the request' },
+      { name: 'useCache', value: false, from: 'the request' },
+    ]);
+    expect(planned({ settings: { cacheTtlSeconds: 0 } }).settings.at(-1)).toEqual({
+      ...{ name: 'useCache', value: false, from: 'CACHE_TTL_SECONDS' },
+    });
   });
 
   test('says which limits are known, and from where', () => {
@@ -177,10 +201,18 @@ describe('the expected time', () => {
     expect(planned(set).expected.durationMs).toBe(shared.expected.durationMs);
   });
 
-  test('ends where a cap stops the run', () => {
-    expect(durationOf({ request: { maxTokens: 98_000 } })).toBe(
-      durationOf({ estimate: { calls: 100, promptTokens: 80_000 }, request: { concurrency: 10, batchSize: 20 } }),
-    );
+  test('is of all calls, as are tokens and cost, whatever cap stops the run before', () => {
+    for (const cap of [{ maxTokens: 98_000 }, { maxTokens: 500 }, { maxCostUsd: 0.01 }]) {
+      expect(planned({ request: cap }).expected).toEqual(planned().expected);
+    }
+  });
+
+  test('goes by what the deployment admits where more was set, and by what was set where it admits more', () => {
+    const known = { capacity: { tokens: meter(60_000), requests: meter(50) } };
+    const asKnown = durationOf(known);
+    expect(asKnown).toBeGreaterThan(120_000);
+    expect(durationOf({ ...known, request: { tokensPerMinute: 200_000, requestsPerMinute: 500 } })).toBe(asKnown);
+    expect(durationOf({ ...known, request: { tokensPerMinute: 30_000 } })).toBeGreaterThan(1.5 * asKnown);
   });
 });
 
@@ -192,17 +224,53 @@ describe('the warnings', () => {
     expect(warningsOf({ request: { maxCostUsd: 1, maxTokens: 1_000_000, deadlineSeconds: 60 } })).toEqual([]);
   });
 
-  test('say how far a cap takes the run', () => {
+  test('say how far a cap takes the run, at what cost and in what time', () => {
     // 200 calls cost $0.0456 and take 196,000 tokens.
+    const timeOf = (calls: number) => {
+      const request = { concurrency: 10, batchSize: 20, requestTimeoutSeconds: 120 };
+      const { durationMs } = planned({ estimate: { calls, promptTokens: calls * 800 }, request }).expected;
+      return durationText(durationMs);
+    };
     expect(warningsOf({ request: { maxCostUsd: 0.01 } })).toEqual([
-      'A cap of $0.0100 stops the run after about 43 of 200 calls',
+      `A cap of $0.0100 stops the run after about 43 of 200 calls: about $0.0098 and ${timeOf(43)}`,
     ]);
     expect(warningsOf({ request: { maxTokens: 98_000 } })).toEqual([
-      'A cap of 98,000 tokens stops the run after about 100 of 200 calls',
+      `A cap of 98,000 tokens stops the run after about 100 of 200 calls: about $0.0228 and ${timeOf(100)}`,
     ]);
     expect(warningsOf({ request: { maxTokens: 98_000, maxCostUsd: 0.01 } })).toEqual([
-      'A cap of $0.0100 and 98,000 tokens stops the run after about 43 of 200 calls',
+      `A cap of $0.0100 and 98,000 tokens stops the run after about 43 of 200 calls: about $0.0098 and ${timeOf(43)}`,
     ]);
+    expect(warningsOf({ request: { maxTokens: 500 } })).toEqual([
+      'A cap of 500 tokens stops the run before its first call',
+    ]);
+    expect(warningsOf({ request: { maxTokens: 98_000, deployment: 'mine' } })).toEqual([
+      `A cap of 98,000 tokens stops the run after about 100 of 200 calls: about ${timeOf(100)}`,
+      expect.stringContaining('price of mine'),
+    ]);
+  });
+
+  test('say nothing of a deadline that a cap comes before', () => {
+    const late = { deadlineSeconds: 20 };
+    expect(warningsOf({ request: { ...late, maxTokens: 49_000 } })).toEqual([
+      expect.stringMatching(/^A cap of 49,000 /),
+    ]);
+    expect(warningsOf({ request: { ...late, maxTokens: 180_000 } })).toEqual([
+      expect.stringMatching(/^A cap of 180,000 /),
+      expect.stringMatching(/^The deadline of 20\.0 s .* about 9\d calls /),
+    ]);
+  });
+
+  test('say that more was set than the deployment admits', () => {
+    const capacity = { tokens: meter(60_000), requests: meter(100) };
+    const rest = 'requests beyond that are refused; the expected time goes by what it admits';
+    const warnings = (request: object) => warningsOf({ capacity, request });
+    expect(warnings({ tokensPerMinute: 200_000 })).toEqual([
+      `tokensPerMinute is 200,000, but gpt-4o-mini admits 60,000: ${rest}`,
+    ]);
+    expect(warnings({ tokensPerMinute: 60_001, requestsPerMinute: 101 })).toEqual([
+      `tokensPerMinute is 60,001, but gpt-4o-mini admits 60,000; requestsPerMinute is 101, but gpt-4o-mini admits 100: ${rest}`,
+    ]);
+    expect(warnings({ tokensPerMinute: 60_000, requestsPerMinute: 90 })).toEqual([]);
   });
 
   test('say when the deadline comes before the end', () => {

@@ -64,6 +64,23 @@ describe('the end of a run', () => {
   });
 });
 
+describe('a retry that stopped', () => {
+  const stoppedAt = (attempt: number, kind: StreamEnd['kind'] = 'budget') =>
+    reportInput({ attempt, loaded: foldedRun({ ends: [end(kind)] }) });
+  const failedIn = (attempt: number | null) => ({ ...unsuccessful('failed', 'service_error'), attempt });
+
+  test.each([
+    ['a failure of an earlier attempt was not done again', failedIn(1), 'budget', 'budget'],
+    ['it failed again', failedIn(2), 'budget', null],
+    ['no worker ever came to it', failedIn(null), 'budget', null],
+    ['it was answered in an earlier attempt', resultLine({ attempt: 1 }), 'budget', null],
+    ['it was skipped in an earlier attempt', unsuccessful('skipped', 'empty_issue'), 'budget', null],
+    ['nothing stopped it', failedIn(1), 'drained', null],
+  ] as const)('is incomplete or not: %s', (_, line, kind, incomplete) => {
+    expect(figuresOf([line], stoppedAt(2, kind)).incomplete).toBe(incomplete);
+  });
+});
+
 describe('figures', () => {
   test('tell what came without a call from what was bought', () => {
     const { hitRate, costPerIssueUsd } = figuresOf([

@@ -112,7 +112,7 @@ describe('the report of a run', () => {
       tokens: { promptTokens: 100, completionTokens: 10, cachedTokens: 0, totalTokens: 110 },
       costUsd: 0.001,
       callMs: { mean: 1_000, p50: 1_000, p95: 1_000, p99: 1_000, max: 1_000 },
-      verdict: { bound: 'latency' },
+      verdict: { bound: 'host' },
     });
   });
 

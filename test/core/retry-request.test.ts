@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { parseInput } from '../../src/core/problems.ts';
-import { isWorthRetrying, RetryRequestSchema, retriedPlan } from '../../src/core/retry-request.ts';
+import { isAskedAgain, isWorthRetrying, RetryRequestSchema, retriedPlan } from '../../src/core/retry-request.ts';
 import { plan, summary } from '../helpers/factories.ts';
 
 describe('the body of a retry', () => {
   test('may raise both caps and the deadline, or be empty', () => {
-    for (const body of [{}, { maxCostUsd: 1.5, maxTokens: 9_000, deadlineSeconds: 60 }]) {
+    for (const body of [{}, { attempt: 2, maxCostUsd: 1.5, maxTokens: 9_000, deadlineSeconds: 60 }]) {
       expect(parseInput(RetryRequestSchema, body)).toEqual(body);
     }
   });
@@ -13,6 +13,7 @@ describe('the body of a retry', () => {
   test.each([
     [{ maxCostUsd: 0 }, 'maxCostUsd', 'a number from 0.001 to 1000000'],
     [{ maxTokens: 1.5 }, 'maxTokens', 'an integer from 1 to 1000000000000'],
+    [{ attempt: 1 }, 'attempt', 'an integer from 2 to 1000000'],
     [{ deadlineSeconds: '60' }, 'deadlineSeconds', 'an integer from 1 to 2592000'],
     [{ concurrency: 5 }, 'concurrency', 'no such field'],
     [[], 'body', 'a JSON object, or none'],
@@ -26,6 +27,7 @@ describe('the body of a retry', () => {
 describe('the plan of a retry', () => {
   const capped = plan({ maxCostUsd: 1, maxTokens: 1_000, deadlineMs: 60_000 });
   const spent = summary({
+    calls: 90,
     costUsd: 0.9,
     tokens: { promptTokens: 800, completionTokens: 100, cachedTokens: 0, totalTokens: 900 },
   });
@@ -35,18 +37,40 @@ describe('the plan of a retry', () => {
     expect(retriedPlan(capped, {}, spent)).toEqual(again);
     expect(retriedPlan(capped, { maxCostUsd: 2 }, spent)).toEqual({ ...again, maxCostUsd: 2 });
     expect(retriedPlan(again, {}, null)).toEqual(again);
-    expect(retriedPlan(capped, { maxTokens: 901, deadlineSeconds: 30 }, spent)).toEqual({
+    expect(retriedPlan(capped, { maxTokens: 911, deadlineSeconds: 30 }, spent)).toEqual({
       ...again,
-      maxTokens: 901,
+      maxTokens: 911,
       deadlineMs: 30_000,
     });
   });
 
   test.each([
-    [{ maxCostUsd: 0.9 }, 'maxCostUsd is 0.9; allowed: more than 0.9, what the run has cost so far'],
-    [{ maxTokens: 900 }, 'maxTokens is 900; allowed: more than 900, what the run has taken so far'],
-  ])('is refused for %j, which is used up', (request, message) => {
-    expect(() => retriedPlan(capped, request, spent)).toThrow(message);
+    [{ maxCostUsd: 0.9 }, 'maxCostUsd is 0.9; allowed: more than 0.91: the run has cost 0.9 so far, 0.01 a call'],
+    [{ maxTokens: 910 }, 'maxTokens is 910; allowed: more than 910: the run has taken 900 so far, 10 a call'],
+  ])('is refused for %j, which is as good as used up', (request, message) => {
+    expect(() => retriedPlan(capped, request, spent)).toThrow(expect.objectContaining({ message }));
+  });
+
+  test('is refused for a cap that is as good as used up and left as it was', () => {
+    expect(() => retriedPlan(plan({ maxTokens: 905 }), {}, spent)).toThrow('maxTokens is 905; allowed: more than 910:');
+    expect(retriedPlan(plan({ maxTokens: 911 }), {}, spent).maxTokens).toBe(911);
+  });
+
+  test('is refused where the cap that stopped the run is not raised', () => {
+    const stopped = { ...spent, stopped: { reason: 'budget', code: null } as const };
+    const fact = 'this cap stopped it';
+    for (const request of [{}, { maxTokens: 1_000 }, { maxTokens: 950 }, { maxCostUsd: 5 }]) {
+      const byTokens = plan({ maxCostUsd: 1.01, maxTokens: 1_000 });
+      expect(() => retriedPlan(byTokens, request, stopped)).toThrow(fact);
+    }
+    const byCost = plan({ maxCostUsd: 0.95, maxTokens: 1_000 });
+    expect(() => retriedPlan(byCost, {}, stopped)).toThrow(`maxCostUsd is 0.95; allowed: more than 0.95:`);
+    expect(retriedPlan(byCost, { maxCostUsd: 0.96 }, stopped)).toMatchObject({ maxCostUsd: 0.96, maxTokens: 1_000 });
+  });
+
+  test('is not refused for its caps where something else stopped the run', () => {
+    const stopped = { ...spent, stopped: { reason: 'cancelled', code: null } as const };
+    expect(retriedPlan(capped, {}, stopped).maxTokens).toBe(1_000);
   });
 
   test('of an attempt without figures takes any cap', () => {
@@ -63,6 +87,18 @@ describe('the plan of a retry', () => {
     );
     expect(retriedPlan(plan({ price: null }), { maxTokens: 5 }, null).maxTokens).toBe(5);
   });
+});
+
+test.each([
+  [{}, true],
+  [{ attempt: 2 }, true],
+  [{ maxTokens: 1_000 }, true],
+  [{ maxTokens: 1_001 }, false],
+  [{ maxCostUsd: 1 }, false],
+  [{ deadlineSeconds: 60 }, true],
+  [{ maxTokens: 1_000, deadlineSeconds: 61 }, false],
+])('a retry of %j may be one that is sent again: %s', (request, expected) => {
+  expect(isAskedAgain(plan({ maxTokens: 1_000, deadlineMs: 60_000 }), request)).toBe(expected);
 });
 
 test.each([

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError, parseInput } from '../../src/core/problems.ts';
-import { CHOSEN, planOf, RunPlanSchema, type RunRequest, RunRequestSchema } from '../../src/core/run-request.ts';
+import {
+  CHOSEN,
+  planOf,
+  RunPlanSchema,
+  type RunRequest,
+  RunRequestSchema,
+  requestSchemaFor,
+} from '../../src/core/run-request.ts';
 import { CEILING_VARIABLE, type Settings } from '../../src/core/settings.ts';
 import { plan, settings } from '../helpers/factories.ts';
 
@@ -44,8 +51,8 @@ describe('RunRequestSchema', () => {
     ['tokensPerMinute', 0, 'an integer from 1 to 999999999'],
     ['requestsPerMinute', 1.5, 'an integer from 1 to 9999999'],
     ['bufferPercent', 91, 'an integer from 0 to 90'],
-    ['deployment', 'a b', 'the name of a deployment'],
-    ['deployment', 5, 'the name of a deployment'],
+    ['deployment', 'a b', 'the name of a deployment: 1 to 64 characters of A-Z a-z 0-9 . _ -'],
+    ['deployment', 5, 'the name of a deployment: 1 to 64 characters of A-Z a-z 0-9 . _ -'],
     ['batchsize', 5, 'no such field'],
   ])('names %s, its value %j and what is allowed', (field, value, allowed) => {
     expect(violationsOf({ source: ISSUES, [field]: value })).toEqual([
@@ -96,6 +103,32 @@ function originsOf(members: object = {}, changes: Partial<Settings> = {}, issues
   const { origins } = planOf(request(members), settings(changes), issues);
   return Object.fromEntries(origins.map(({ name, value, from }) => [name, [value, from]]));
 }
+
+describe('the body as an app takes it', () => {
+  const schema = requestSchemaFor({ ceiling: 20 });
+
+  test('has a concurrency up to the ceiling', () => {
+    for (const concurrency of [1, 20]) {
+      expect(parseInput(schema, { source: ISSUES, concurrency })).toMatchObject({ concurrency });
+    }
+    expect(parseInput(schema, { source: ISSUES })).toEqual(request());
+  });
+
+  test.each([0, 21, 201, 1.5, '5'])('names one range for a concurrency of %j', concurrency => {
+    const allowed = `an integer from 1 to 20, the host's ceiling (${CEILING_VARIABLE})`;
+    const violation = { field: 'concurrency', value: JSON.stringify(concurrency), allowed };
+    expect(() => parseInput(schema, { source: ISSUES, concurrency })).toThrow(
+      expect.objectContaining({ violations: [violation] }),
+    );
+  });
+
+  test('is as strict in all else', () => {
+    expect(() => parseInput(schema, { source: ISSUES, concurency: 5 })).toThrow(
+      'concurency is 5; allowed: no such field',
+    );
+    expect(() => parseInput(schema, [])).toThrow('body is []; allowed: a JSON object');
+  });
+});
 
 describe('planOf', () => {
   test('takes what is not given from the settings, and what these leave out from the number of issues', () => {
@@ -219,6 +252,27 @@ describe('planOf', () => {
     expect(originsOf({}, { ceiling: 2 })).toMatchObject({
       concurrency: [2, `a run of 51 issues or more, cut to ${CEILING_VARIABLE}`],
     });
+  });
+
+  test.each([
+    ['a request', { concurrency: 2 }, {}, 4],
+    ['the environment', {}, { concurrency: 3 }, 6],
+    ['the ceiling of the host', {}, { ceiling: 9 }, 18],
+  ])('has smaller batches where %s lowers the concurrency and nobody sets them', (_, given, set, batchSize) => {
+    expect(planFor(given, set).batchSize).toBe(batchSize);
+    expect(originsOf(given, set)).toMatchObject({
+      batchSize: [batchSize, 'a run of 51 issues or more, at most twice the calls at one time'],
+    });
+    expect(planFor({ ...given, batchSize: 50 }, set).batchSize).toBe(50);
+    expect(planFor(given, { ...set, batchSize: 50 }).batchSize).toBe(50);
+  });
+
+  test('leaves batches of the tier alone where the concurrency is that of the tier, or higher', () => {
+    expect(originsOf({}, {}, 50)).toMatchObject({ batchSize: [15, 'a run of 26 to 50 issues'] });
+    expect(planFor({ concurrency: 9 }, {}, 50)).toMatchObject({ concurrency: 9, batchSize: 15 });
+    expect(planFor({ concurrency: 2 }, {}, 5)).toMatchObject({ concurrency: 2, batchSize: 4 });
+    expect(planFor({ concurrency: 5 }, { workerProcesses: 2 }).batchSize).toBe(20);
+    expect(planFor({ concurrency: 5 }, { workerProcesses: 2, ceiling: 8 }).batchSize).toBe(16);
   });
 
   test('needs a deployment', () => {

@@ -11,8 +11,7 @@ import {
   take,
   waited,
 } from '../../src/core/stream-state.ts';
-import { NO_USAGE } from '../../src/core/usage.ts';
-import { deferred, failedWith, NOON_MS, seen, settled } from '../helpers/factories.ts';
+import { deferred, failedWith, NOON_MS, sawAnswer, seen, settled } from '../helpers/factories.ts';
 
 const stream = (changes: Partial<StreamState> = {}): StreamState => ({ ...FRESH_STREAM, ...changes });
 const putBack = (unit: number, inMs: number) => ({ unit, notBeforeMs: NOON_MS + inMs });
@@ -130,8 +129,6 @@ describe('fold', () => {
         copies: 1,
         cached: true,
         callMs: null,
-        usage: NO_USAGE,
-        costUsd: 0,
         seen: sawNothing,
       }),
       failedWith('content_filter'),
@@ -139,12 +136,15 @@ describe('fold', () => {
         outcome: 'skipped',
         code: 'empty_issue',
         copies: 1,
-        usage: NO_USAGE,
-        costUsd: 0,
         seen: sawNothing,
       }),
       null,
-      deferred(NOON_MS + 7_000, 'rate_limited', { retryAfterMs: 7_000 }),
+      deferred(NOON_MS + 7_000, 'rate_limited', {
+        ...sawAnswer(),
+        admittedTokens: 0,
+        throttled: 1,
+        retryAfterMs: 7_000,
+      }),
       notStarted,
     ];
     expect(fold(FRESH_STREAM, [10, 11, 12, 13, 14, 15, 16], results, 0)).toMatchObject({
@@ -161,8 +161,8 @@ describe('fold', () => {
         admittedTokens: 2_600,
         throttled: 1,
         longestRetryAfterMs: 7_000,
-        usage: { promptTokens: 100, completionTokens: 10, cachedTokens: 0 },
-        costUsd: 0.001,
+        usage: { promptTokens: 200, completionTokens: 20, cachedTokens: 0 },
+        costUsd: 0.002,
         storage: { operations: 18, ms: 54 },
         waitedMs: NO_PROGRESS.waitedMs,
       },

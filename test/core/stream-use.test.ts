@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { BatchUse } from '../../src/core/capacity/messages.ts';
 import type { AnalyzeOutput } from '../../src/core/contracts.ts';
 import { FRESH_STREAM, fold } from '../../src/core/stream-state.ts';
-import { deferred, failedWith, NOON_MS, seen, serviceLimits, settled } from '../helpers/factories.ts';
+import { deferred, failedWith, NOON_MS, sawAnswer, seen, serviceLimits, settled } from '../helpers/factories.ts';
 
 const sawNothing = seen({ calls: 0, admittedTokens: 0 });
 const notStarted: AnalyzeOutput = { kind: 'not_started', reason: 'cancelled', seen: sawNothing };
@@ -28,6 +28,7 @@ describe('what a batch came to', () => {
       callSeconds: 0,
       callSecondsSquared: 0,
       completions: [],
+      promptTokens: 0,
       limits: null,
       fatal: null,
     });
@@ -46,18 +47,45 @@ describe('what a batch came to', () => {
     });
   });
 
-  test('is what was billed; an unknown price is none', () => {
+  test('is what was billed, whatever came of it; an unknown price is none', () => {
     const usage = { promptTokens: 500, completionTokens: 40, cachedTokens: 300 };
-    expect(useOf(settled(), settled({ usage, costUsd: null }))).toMatchObject({ billedTokens: 650, costUsd: 0.001 });
+    const results = [
+      settled(),
+      settled({ seen: seen({ usage, costUsd: null }) }),
+      deferred(NOON_MS, 'rate_limited', { usage, costUsd: 0.25 }),
+    ];
+    expect(useOf(...results)).toMatchObject({ billedTokens: 110 + 540 + 540, costUsd: 0.251 });
   });
 
-  test('is how long answers are, of successes that were called for', () => {
-    const usage = (completionTokens: number) => ({ promptTokens: 100, completionTokens, cachedTokens: 0 });
-    const cutOff = settled({ outcome: 'failed', code: 'output_cut_off', usage: usage(1_200) });
-    const cached = settled({ cached: true, callMs: null, usage: usage(0) });
-    expect(useOf(settled({ usage: usage(80) }), cutOff, cached, settled({ usage: usage(90) })).completions).toEqual([
-      80, 90,
-    ]);
+  test('is how long answers are, of successes that came by one call, and the prompts of these', () => {
+    const saw = (completionTokens: number, calls = 1) =>
+      sawAnswer({ calls, usage: { promptTokens: completionTokens + 7, completionTokens, cachedTokens: 0 } });
+    const { completions, promptTokens } = useOf(
+      settled({ seen: saw(80) }),
+      settled({ outcome: 'failed', code: 'output_cut_off', seen: saw(1_200) }),
+      settled({ cached: true, callMs: null, seen: saw(0) }),
+      settled({ seen: saw(150, 2) }),
+      settled({ failedAttempts: 1, seen: saw(160) }),
+      settled({ seen: saw(170, 0) }),
+      deferred(NOON_MS, 'rate_limited', saw(180)),
+      settled({ seen: saw(90) }),
+    );
+    expect([completions, promptTokens]).toEqual([[80, 90], 80 + 90 + 2 * 7]);
+  });
+
+  test.each<[string, AnalyzeOutput | null, number]>([
+    ['a success', settled(), 1],
+    ['a refusal of the content', failedWith('content_filter'), 1],
+    ['a refused key', failedWith('unauthorized'), 1],
+    ['an answer that does not fit', failedWith('invalid_output'), 1],
+    ['a call that failed to the end', failedWith('service_error'), 0],
+    ['workers that were lost', failedWith('worker_lost'), 0],
+    ['a success without a call', settled({ seen: seen({ calls: 0 }) }), 0],
+    ['an answer of another issue, after calls that failed', settled({ cached: true, callMs: null, seen: seen() }), 0],
+    ['a refusal for limits', deferred(NOON_MS), 0],
+    ['a throw', null, 0],
+  ])('shows the service alive or not: %s', (_, result, answered) => {
+    expect(useOf(result).answered).toBe(answered);
   });
 
   test.each<[string, AnalyzeOutput | null, number]>([
@@ -82,11 +110,21 @@ describe('what a batch came to', () => {
 
   test('is how many were refused for limits, and the longest wait', () => {
     const paused = deferred(NOON_MS + 90_000, 'paused', { calls: 0, throttled: 0 });
-    expect(useOf(deferred(NOON_MS + 7_000), deferred(NOON_MS + 4_000), paused)).toMatchObject({
+    const refused = (inMs: number, retryAfterMs: number | null) =>
+      deferred(NOON_MS + inMs, 'rate_limited', { retryAfterMs });
+    expect(useOf(refused(7_000, 7_000), refused(4_000, 4_000), paused)).toMatchObject({
       throttled: 2,
       retryAtMs: NOON_MS + 7_000,
     });
     expect(useOf(paused)).toMatchObject({ throttled: 0, retryAtMs: null });
+  });
+
+  test('does not take the time of a refusal without one for a wish, unless nobody was answered', () => {
+    const refused = (inMs: number, retryAfterMs: number | null) =>
+      deferred(NOON_MS + inMs, 'rate_limited', { retryAfterMs });
+    expect(useOf(refused(10_000, null), settled())).toMatchObject({ throttled: 1, retryAtMs: null });
+    expect(useOf(refused(10_000, null), refused(7_000, 7_000), settled()).retryAtMs).toBe(NOON_MS + 7_000);
+    expect(useOf(refused(10_000, null), failedWith('timeout')).retryAtMs).toBe(NOON_MS + 10_000);
   });
 
   test('is the newest of the figures that the service gave', () => {

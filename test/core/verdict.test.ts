@@ -34,6 +34,24 @@ const stopped = (reason: NonNullable<RunSummary['incomplete']>, code: string | n
 });
 const FULL = { inFlight: { most: 10, mean: 9.7, overMs: 95_000 } };
 
+/** 40 issues of which only some have a place on the host at any time. */
+const BUSY_HOST: Partial<RunSummary> = {
+  durationMs: 15_500,
+  total: 40,
+  newCalls: 40,
+  callMs: { mean: 300, p50: 280, p95: 500, p99: 600, max: 700 },
+  spentMs: { ...summary().spentMs, mean: { queue: 9_500, model: 300, throttle: 0, retry: 0 } },
+  inFlight: { most: 2, mean: 1.3, overMs: 6_300 },
+  storage: { operations: 120, perIssue: 3, ms: 360 },
+};
+/** What hides where the time of this attempt's issues went. */
+const EARLIER = { attempt: 2 };
+/** Issues that begin one after the other. */
+const SPREAD: Partial<RunSummary> = {
+  spentMs: { ...summary().spentMs, mean: { queue: 2_500, model: 1_000, throttle: 0, retry: 0 } },
+  storage: { operations: 0, perIssue: 0, ms: 0 },
+};
+
 type Row = readonly [name: string, figures: Partial<RunSummary>, plan: Partial<RunPlan>, bound: string, text: string];
 
 describe('the verdict', () => {
@@ -92,7 +110,7 @@ describe('the verdict', () => {
       { ...stopped('deadline'), ...FULL },
       {},
       'concurrency',
-      "The deadline came with 312 of 1,000 issues not started. Bound by concurrency: 9.7 of 10 calls were in flight on average; raise MAX_CONCURRENT_AI_CALLS and, where it is no higher, the host's ceiling.",
+      "The deadline came with 312 of 1,000 issues not started. Bound by concurrency: 9.7 of 10 calls were in flight on average; raise concurrency (MAX_CONCURRENT_AI_CALLS, now 10) and, where it is no higher, the host's ceiling (AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions).",
     ],
     [
       'the cache alone',
@@ -191,14 +209,14 @@ describe('the verdict', () => {
       { tokensPerMinute: { achieved: 78_000, allowed: 100_000 }, bufferPercent: 20 },
       { tokensPerMinute: 100_000, bufferPercent: 20 },
       'tokens',
-      "Bound by the deployment's tokens per minute (78 % of 100,000 used by this run): raise its quota, or set AI_TOKENS_PER_MINUTE to what it admits, or lower RATE_LIMIT_BUFFER (20 %).",
+      "Bound by the deployment's tokens per minute (78 % of 100,000 used by this run): raise its quota, or set tokensPerMinute (AI_TOKENS_PER_MINUTE, now 100,000) to what it admits, or lower bufferPercent (RATE_LIMIT_BUFFER, now 20).",
     ],
     [
       'requests',
       { requestsPerMinute: { achieved: 59, allowed: 60 }, tokensPerMinute: { achieved: 5, allowed: 10 } },
       { requestsPerMinute: 60 },
       'requests',
-      "Bound by the deployment's requests per minute (98 % of 60 used by this run): raise its quota, or set AI_REQUESTS_PER_MINUTE to what it admits.",
+      "Bound by the deployment's requests per minute (98 % of 60 used by this run): raise its quota, or set requestsPerMinute (AI_REQUESTS_PER_MINUTE, now 60) to what it admits.",
     ],
     [
       'tokens that another run shares',
@@ -219,38 +237,97 @@ describe('the verdict', () => {
       { ...FULL, tokensPerMinute: { achieved: 30_000, allowed: 135_000 }, bufferPercent: 20 },
       {},
       'concurrency',
-      "Bound by concurrency: 9.7 of 10 calls were in flight on average; raise MAX_CONCURRENT_AI_CALLS and, where it is no higher, the host's ceiling; the limits admit 3.6 times as much.",
+      "Bound by concurrency: 9.7 of 10 calls were in flight on average; raise concurrency (MAX_CONCURRENT_AI_CALLS, now 10) and, where it is no higher, the host's ceiling (AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions); the limits admit 3.6 times as much.",
     ],
     [
       'concurrency in spite of some waits for tokens',
       { ...FULL, ...waited('tokens', 0.3) },
       {},
       'concurrency',
-      "Bound by concurrency: 9.7 of 10 calls were in flight on average; raise MAX_CONCURRENT_AI_CALLS and, where it is no higher, the host's ceiling.",
+      "Bound by concurrency: 9.7 of 10 calls were in flight on average; raise concurrency (MAX_CONCURRENT_AI_CALLS, now 10) and, where it is no higher, the host's ceiling (AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions).",
     ],
     [
       'concurrency of two processes',
       { inFlight: { most: 20, mean: 16.2, overMs: 95_000 } },
       {},
       'concurrency',
-      "Bound by concurrency: 16.2 of 20 calls (10 in each of 2 processes) were in flight on average; raise MAX_CONCURRENT_AI_CALLS and, where it is no higher, the host's ceiling.",
+      "Bound by concurrency: 16.2 of 20 calls (10 in each of 2 processes) were in flight on average; raise concurrency (MAX_CONCURRENT_AI_CALLS, now 10) and, where it is no higher, the host's ceiling (AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions).",
     ],
     [
       'concurrency of hundreds',
       { inFlight: { most: 200, mean: 171.4, overMs: 95_000 } },
       { concurrency: 200 },
       'concurrency',
-      "Bound by concurrency: 171 of 200 calls were in flight on average; raise MAX_CONCURRENT_AI_CALLS and, where it is no higher, the host's ceiling.",
+      "Bound by concurrency: 171 of 200 calls were in flight on average; raise concurrency (MAX_CONCURRENT_AI_CALLS, now 200) and, where it is no higher, the host's ceiling (AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions).",
     ],
     [
       'one long call',
       {
         callMs: { mean: 4_000, p50: 4_000, p95: 8_200, p99: 8_200, max: 8_200 },
         inFlight: { most: 5, mean: 2, overMs: 9_000 },
+        durationMs: 10_000,
       },
       {},
       'latency',
       "Bound by the service's latency: the longest call took 8.2 s of 9.0 s; only a faster deployment shortens that.",
+    ],
+    [
+      'concurrency, with far more room in the limits',
+      { ...FULL, requestsPerMinute: { achieved: 12, allowed: 110_000 } },
+      {},
+      'concurrency',
+      "Bound by concurrency: 9.7 of 10 calls were in flight on average; raise concurrency (MAX_CONCURRENT_AI_CALLS, now 10) and, where it is no higher, the host's ceiling (AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions); the limits admit more than 10 times as much.",
+    ],
+    [
+      'a host that other runs keep busy',
+      BUSY_HOST,
+      { concurrency: 2, batchSize: 4 },
+      'host',
+      'Bound by the host: issues waited 9.5 s on average until they had a place on it, and took 309 ms then; have fewer runs at one time, or raise its ceiling (AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions).',
+    ],
+    [
+      'such a host where a limit is known, in which issues wait for their instants too',
+      {
+        ...BUSY_HOST,
+        spentMs: { ...summary().spentMs, mean: { queue: 12_000, model: 300, throttle: 0, retry: 0 } },
+        requestsPerMinute: { achieved: 10, allowed: 600 },
+      },
+      { concurrency: 2, batchSize: 4 },
+      'host',
+      'Bound by the host: issues waited 12.0 s on average until they had a place on it, and took 309 ms then; have fewer runs at one time, or raise its ceiling (AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions).',
+    ],
+    [
+      'a host on which hardly anything was in flight, though permits were used while it was',
+      { ...BUSY_HOST, ...EARLIER, inFlight: { most: 2, mean: 1.9, overMs: 6_300 } },
+      { concurrency: 2, batchSize: 4 },
+      'host',
+      'Bound by the host: calls were in flight in 6.3 s of 15.5 s; the rest went into reading the issues and into waits for a place on the host, which count less in larger runs.',
+    ],
+    [
+      'batches, though issues wait long for the calls of their own run',
+      {
+        durationMs: 50_000,
+        inFlight: { most: 10, mean: 4, overMs: 48_000 },
+        callMs: { mean: 4_000, p50: 4_000, p95: 6_000, p99: 8_000, max: 9_000 },
+        spentMs: { ...summary().spentMs, mean: { queue: 8_000, model: 4_000, throttle: 0, retry: 0 } },
+      },
+      { streams: 1, batchSize: 50, batchDelayMs: 30_000 },
+      'batches',
+      'Bound by its batches: 4.0 of 10 calls were in flight on average, and nothing else held them back; raise streams (AI_BATCH_STREAMS, now 1) or batchSize (AI_BATCH_SIZE, now 50), or lower batchDelayMs (AI_BATCH_DELAY_MS, now 30,000).',
+    ],
+    [
+      'batches of a deployment whose limit spreads their calls',
+      { ...SPREAD, requestsPerMinute: { achieved: 300, allowed: 600 } },
+      { concurrency: 200, streams: 1 },
+      'batches',
+      'Bound by its batches: 5.0 of 200 calls were in flight on average, and nothing else held them back; raise streams (AI_BATCH_STREAMS, now 1) or batchSize (AI_BATCH_SIZE, now 20), or lower batchDelayMs (AI_BATCH_DELAY_MS, now 1,000).',
+    ],
+    [
+      'a host, where no limit spreads the calls',
+      SPREAD,
+      { concurrency: 200, streams: 1 },
+      'host',
+      'Bound by the host: issues waited 2.5 s on average until they had a place on it, and took 1.0 s then; have fewer runs at one time, or raise its ceiling (AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions).',
     ],
     [
       'storage',
@@ -267,7 +344,7 @@ describe('the verdict', () => {
       {},
       {},
       'batches',
-      'Bound by its batches: 5.0 of 10 calls were in flight on average, and nothing else held them back; raise AI_BATCH_STREAMS (3) or AI_BATCH_SIZE (20), or lower AI_BATCH_DELAY_MS (1,000).',
+      'Bound by its batches: 5.0 of 10 calls were in flight on average, and nothing else held them back; raise streams (AI_BATCH_STREAMS, now 3) or batchSize (AI_BATCH_SIZE, now 20), or lower batchDelayMs (AI_BATCH_DELAY_MS, now 1,000).',
     ],
     [
       'draws of one issue each',
@@ -281,7 +358,7 @@ describe('the verdict', () => {
       { attempt: 2, callMs: { mean: 9, p50: 9, p95: 9, p99: 9, max: 99_000 } },
       {},
       'batches',
-      'Bound by its batches: 5.0 of 10 calls were in flight on average, and nothing else held them back; raise AI_BATCH_STREAMS (3) or AI_BATCH_SIZE (20), or lower AI_BATCH_DELAY_MS (1,000).',
+      'Bound by its batches: 5.0 of 10 calls were in flight on average, and nothing else held them back; raise streams (AI_BATCH_STREAMS, now 3) or batchSize (AI_BATCH_SIZE, now 20), or lower batchDelayMs (AI_BATCH_DELAY_MS, now 1,000).',
     ],
   ])('names %s', (_, changes, planChanges, bound, sentence) => {
     const verdict = verdictOf(figures(changes), plan(planChanges));

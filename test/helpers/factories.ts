@@ -1,14 +1,20 @@
 import type { CapacityView, ServiceLimits } from '../../src/core/capacity/messages.ts';
 import type { AnalyzeOutput, ReportInput, RunSummary, Seen } from '../../src/core/contracts.ts';
 import type { Issue } from '../../src/core/issues.ts';
-import { type LedgerFacts, NO_FACTS, type SettledRow, type Settlement } from '../../src/core/ledger.ts';
+import {
+  type LedgerFacts,
+  type LedgerRow,
+  NO_CALLS,
+  NO_FACTS,
+  type SettledRow,
+  type Settlement,
+} from '../../src/core/ledger.ts';
 import type { PlanReply } from '../../src/core/plan-reply.ts';
 import { NO_PROGRESS } from '../../src/core/progress.ts';
 import type { ResultLine } from '../../src/core/report.ts';
 import { RunFiguresSchema } from '../../src/core/run-figures.ts';
 import type { RunPlan } from '../../src/core/run-request.ts';
 import type { Settings } from '../../src/core/settings.ts';
-import { NO_USAGE } from '../../src/core/usage.ts';
 
 /** A run's plan: `triage` on `gpt-4o-mini`, 10 calls at a time, batches of 20, 3 streams, a pause of 1 s. */
 export function plan(changes: Partial<RunPlan> = {}): RunPlan {
@@ -130,10 +136,17 @@ export function serviceLimits(changes: Partial<ServiceLimits> = {}): ServiceLimi
   };
 }
 
-/** What a delivery of `analyzeIssue` saw of the service and of storage: one call, nothing of limits, three requests. */
+/** What a delivery of `analyzeIssue` tells of the service and of storage: one call without an answer, three requests. */
 export function seen(changes: Partial<Seen> = {}): Seen {
   const storage = { operations: 3, ms: 9 };
-  return { calls: 1, admittedTokens: 1_300, throttled: 0, retryAfterMs: null, limits: null, storage, ...changes };
+  const calls = { ...NO_CALLS, calls: 1, admittedTokens: 1_300 };
+  return { ...calls, retryAfterMs: null, limits: null, storage, ...changes };
+}
+
+/** The same of a call that was answered: 100 prompt tokens, 10 completion tokens, $0.001. */
+export function sawAnswer(changes: Partial<Seen> = {}): Seen {
+  const usage = { promptTokens: 100, completionTokens: 10, cachedTokens: 0 };
+  return seen({ usage, costUsd: 0.001, ...changes });
 }
 
 /** What `analyzeIssue` answers for a success of one call: 100 prompt tokens, 10 completion tokens, $0.001. */
@@ -145,17 +158,15 @@ export function settled(changes: Partial<Settled> = {}): Settled {
     cached: false,
     copies: 0,
     failedAttempts: 0,
-    usage: { promptTokens: 100, completionTokens: 10, cachedTokens: 0 },
-    costUsd: 0.001,
     callMs: 1_500,
-    seen: seen(),
+    seen: sawAnswer(),
     ...changes,
   };
 }
 
 /** What `analyzeIssue` answers for a failure. */
 export function failedWith(code: string): Settled {
-  return settled({ outcome: 'failed', code, usage: NO_USAGE, costUsd: 0, callMs: null });
+  return settled({ outcome: 'failed', code, callMs: null, seen: seen() });
 }
 
 /** What `analyzeIssue` answers when the service says "not now". */
@@ -180,7 +191,7 @@ export function ledgerFacts(changes: Partial<LedgerFacts> = {}): LedgerFacts {
 }
 
 /** A settled ledger row: a success, unless changed. */
-export function settledRow(changes: Partial<Settlement & LedgerFacts> = {}): SettledRow {
+export function settledRow(changes: Partial<Settlement & LedgerFacts & Pick<LedgerRow, 'untold'>> = {}): SettledRow {
   return {
     state: 'settled',
     ...ledgerFacts(),
@@ -242,7 +253,7 @@ type FoldedRun = NonNullable<ReportInput['loaded']>;
 /** What `buildReport` is told of a run of one issue that one stream did in one batch. */
 export function foldedRun(changes: Partial<FoldedRun> = {}): FoldedRun {
   return {
-    loaded: { total: 1, units: 1, kept: NO_PROGRESS, promptTokensEach: 400 },
+    loaded: { total: 1, units: 1, kept: NO_PROGRESS, promptTokensEach: 400, promptTokensMost: 700 },
     ends: [{ kind: 'drained', code: null }],
     progress: { ...NO_PROGRESS, batches: 1 },
     capacity: null,

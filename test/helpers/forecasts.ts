@@ -27,6 +27,7 @@ export function forecastInput(
     activities: 10,
     callMs: { mean: 4_000, cv: 0.6 },
     promptTokens: { mean: 500, cv: 0.3 },
+    promptTokensMost: 1_500,
     completionTokens: { mean: 180, cv: 0.25 },
     overheadMs: { call: 0, batch: 0, run: 0 },
     capacity: knownCapacity(),

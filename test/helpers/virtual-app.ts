@@ -1,3 +1,4 @@
+import type { EntityHandler } from 'durable-functions';
 import { vi } from 'vitest';
 import { ConnectionReset } from '../../local/simulators/chat.ts';
 import type { OpenAiSimulatorOptions } from '../../local/simulators/openai-options.ts';
@@ -7,8 +8,10 @@ import { createTestHub, type TestHub } from '../../local/testing/test-hub.ts';
 import { createAnalyzeIssue } from '../../src/activities/analyze-issue.ts';
 import { createBuildReport } from '../../src/activities/build-report.ts';
 import { createLoadIssues } from '../../src/activities/load-issues.ts';
+import type { BatchUse, Leave, Reserve } from '../../src/core/capacity/messages.ts';
+import type { CapacityState } from '../../src/core/capacity/state.ts';
 import type { RunInput, RunSummary } from '../../src/core/contracts.ts';
-import { runBlobs } from '../../src/core/names.ts';
+import { capacityRunId, runBlobs } from '../../src/core/names.ts';
 import type { Report, ResultLine } from '../../src/core/report.ts';
 import type { RunPlan } from '../../src/core/run-request.ts';
 import { capacity } from '../../src/entities/capacity.ts';
@@ -48,6 +51,8 @@ export interface VirtualApp extends AsyncDisposable {
   readonly simulator: OpenAiSimulator;
   /** Instants at which requests reached the service or its outage. */
   readonly requestsAtMs: readonly number[];
+  /** What the capacity entity was told of an attempt of a run: what was taken before it, then what each batch came to. */
+  told(runId: string, attempt?: number): { readonly spentTokens: number; readonly uses: readonly BatchUse[] };
   /** Starts a run over issues. */
   start(runId: string, issues: readonly object[], changes?: Partial<RunPlan>, attempt?: number): void;
   /** Lets time go on until a run has ended. */
@@ -130,11 +135,16 @@ export function startVirtualApp(options: VirtualAppOptions = {}): VirtualApp {
     });
   });
   let deliveries = 0;
+  const messages: (Reserve | Leave)[] = [];
+  const watchedCapacity: EntityHandler<CapacityState> = context => {
+    if (context.df.operationName !== 'control') messages.push(context.df.getInput() as Reserve | Leave);
+    return capacity(context);
+  };
   hub = createTestHub({
     startAtMs,
     limits: { maxConcurrentActivityFunctions: workers * ceiling },
     orchestrators: { processIssues, processStream },
-    entities: { capacity: capacity as never },
+    entities: { capacity: watchedCapacity as never },
     activities: {
       loadIssues: createLoadIssues(services),
       analyzeIssue: (input, context) => analyzers[deliveries++ % workers]?.(input, context),
@@ -147,6 +157,13 @@ export function startVirtualApp(options: VirtualAppOptions = {}): VirtualApp {
     hub,
     simulator,
     requestsAtMs,
+    told(runId, attempt = 1) {
+      const own = messages.filter(message => message.runId === capacityRunId(runId, attempt));
+      const uses = own.flatMap(message =>
+        'uses' in message ? message.uses.map(({ used }) => used) : (message.used ?? []),
+      );
+      return { spentTokens: own[0]?.terms.spentTokens ?? 0, uses };
+    },
     start(runId, issues, changes = {}, attempt = 1) {
       const blob = runBlobs.source(runId);
       void blobs.write(blob, JSON.stringify(issues));

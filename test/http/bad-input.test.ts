@@ -41,13 +41,16 @@ describe('POST /api/runs refuses', () => {
       '"many"',
       /^an integer from 1 to 100$/,
     ],
-    [
-      'a concurrency above the ceiling',
-      { concurrency: 11, source: { issues } },
-      'concurrency',
-      '11',
-      /^an integer from 1 to 10, /,
-    ],
+    ...[0, 11, 201, '3'].map(
+      concurrency =>
+        [
+          `a concurrency of ${JSON.stringify(concurrency)}`,
+          { concurrency, source: { issues } },
+          'concurrency',
+          JSON.stringify(concurrency),
+          /^an integer from 1 to 10, the host's ceiling /,
+        ] as [string, unknown, string, string, RegExp],
+    ),
     ['a field it does not know', { batchsize: 5, source: { issues } }, 'batchsize', '5', /no such field/],
     ['no source', {}, 'source', 'missing', /issues.*uploadId/],
     ['two sources', { source: { issues, uploadId: 'x' } }, 'source', /issues/, /either/],
@@ -83,6 +86,12 @@ describe('POST /api/runs refuses', () => {
   it.each(['1', '', 'yes'])('?plan=%s, which would start a run in place of a plan', async plan => {
     const reply = await app.call('POST', `/runs?plan=${plan}`, JSON.stringify({ source: { issues } }), json);
     expectProblem(reply, 400, 'plan', JSON.stringify(plan), /^one of: true, false$/);
+    await expectNothingStarted();
+  });
+
+  it('a parameter that it does not know, in place of starting what was to be planned', async () => {
+    const reply = await app.call('POST', '/runs?plann=true', JSON.stringify({ source: { issues } }), json);
+    expectProblem(reply, 400, 'plann', '"true"', /^no such parameter; there are: plan$/);
     await expectNothingStarted();
   });
 

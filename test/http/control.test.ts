@@ -61,8 +61,8 @@ describe('cancelling', () => {
     const { status, json } = await say(runId, 'cancel');
     expect([status, json.status]).toEqual([202, 'cancelling']);
     const { summary, ...ended } = await app.finished(runId);
-    expect(ended).toMatchObject({ status: 'completed', control: null, progress: { total: 60, done: 60 } });
     const { succeeded = 0, failed, notStarted = 0, stopped } = summary ?? {};
+    expect(ended).toMatchObject({ status: 'completed', control: null, progress: { total: 60, done: succeeded } });
     expect({ stopped, failed, all: succeeded + notStarted }).toEqual({
       stopped: { reason: 'cancelled', code: null },
       failed: 0,
@@ -141,8 +141,11 @@ describe('?force=true', () => {
     expect((await app.call('GET', `/runs/${runId}/report`)).status).toBe(409);
 
     const { status, json } = await say(runId, 'retry');
-    expect([status, json.attempt]).toEqual([202, 2]);
-    expect((await say(runId, 'retry')).status).toBe(409);
+    expect([status, json.attempt, json.replayed]).toEqual([202, 2, false]);
+    const again = await say(runId, 'retry');
+    expect([again.status, again.json.attempt, again.json.replayed]).toEqual([202, 2, true]);
+    expect((await say(runId, 'retry', { maxTokens: 1_000_000 })).status).toBe(409);
+    expect((await app.call('GET', `/runs/${runId}/report`)).status).toBe(409);
     const ended = await app.finished(runId);
     expect(ended.attempts.map(({ attempt, summary }) => [attempt, summary?.succeeded])).toEqual([
       [1, undefined],
@@ -166,14 +169,29 @@ describe('a retry', () => {
     expect(first?.tokens.totalTokens).toBeLessThanOrEqual(12_000);
     expect(first?.notStarted).toBeGreaterThan(0);
     const used = first?.tokens.totalTokens ?? 0;
-    expect((await say(runId, 'retry', { maxTokens: used })).json.violations).toMatchObject([{ field: 'maxTokens' }]);
+    for (const body of [null, { maxTokens: used }, { maxTokens: 12_000 }]) {
+      const refused = await say(runId, 'retry', body);
+      expect([refused.status, refused.json.violations]).toMatchObject([400, [{ field: 'maxTokens' }]]);
+    }
 
-    expect((await say(runId, 'retry', { maxTokens: 1_000_000 })).status).toBe(202);
+    expect((await say(runId, 'retry', { attempt: 2, maxTokens: 1_000_000 })).status).toBe(202);
     const { summary, attempts, caps } = await app.finished(runId);
     expect(summary).toMatchObject({ attempt: 2, succeeded: 60, notStarted: 0, stopped: null, calls: 60 });
     expect(caps.maxTokens).toBe(1_000_000);
     expect(attempts.map(each => each.summary?.succeeded)).toEqual([first?.succeeded, 60]);
+    const again = await say(runId, 'retry', { attempt: 2, maxTokens: 1_000_000 });
+    expect([again.status, again.json.replayed]).toEqual([202, true]);
     expect(app.simulator.stats().calls - callsBefore).toBe(60);
+  });
+
+  it('at once after a cancel goes on, though the workers have just read that it is cancelled', async () => {
+    const runId = await slowRun();
+    await begun(runId);
+    await say(runId, 'cancel');
+    await app.finished(runId);
+    expect((await say(runId, 'retry')).status).toBe(202);
+    const { summary } = await app.finished(runId, 90_000);
+    expect(summary).toMatchObject({ attempt: 2, succeeded: 60, notStarted: 0, stopped: null });
   });
 
   it('of a run that left nothing undone starts nothing', async () => {

@@ -78,7 +78,9 @@ describe('a run that is told', () => {
 
   test('to stop during a long wait: within 30 s', async () => {
     const told = [{ afterMs: 40_000, control: 'cancelled' as const }];
-    const away = activities({ analyzeIssue: () => deferred(NOON_MS + HOUR_MS, 'rate_limited') });
+    const away = activities({
+      analyzeIssue: () => deferred(NOON_MS + HOUR_MS, 'rate_limited', { retryAfterMs: HOUR_MS }),
+    });
     const run = await runOrchestration('processStream', streamInput(30), away, { told });
     expect(run.output).toMatchObject({ stopped: { reason: 'cancelled' }, progress: { deferrals: 3 } });
     expect(run.endedAtMs).toBe(NOON_MS + 61_000);

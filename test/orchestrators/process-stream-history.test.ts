@@ -11,17 +11,29 @@ const LONGEST_HISTORY = 900;
 
 describe('the custom status', () => {
   test('is set before the first yield of each generation, and follows each batch', async () => {
-    const wide = plan({ streams: 1, batchSize: 100, concurrency: 100 });
+    const wide = plan({ streams: 1, batchSize: 30, concurrency: 100 });
     const run = await runOrchestration('processStream', streamInput(450, { plan: wide }));
     const { customStatuses, generations } = run.instance('run-1');
     expect(generations).toBe(3);
     const done = customStatuses.map(status => StreamStatusSchema.parse(status).progress.succeeded);
     expect(done[0]).toBe(0);
-    expect([...new Set(done)]).toEqual([0, 100, 200, 300, 400, 450]);
+    expect([...new Set(done)]).toEqual(numbers(16).map(batch => 30 * batch));
   });
 });
 
 describe('continuing as new', () => {
+  test('takes no more units at once than a history has room for, if each is retried to the end', async () => {
+    const wide = plan({ streams: 1, batchSize: 100, concurrency: 100 });
+    const broken = activities({
+      analyzeIssue() {
+        throw new Error('storage is away');
+      },
+    });
+    const run = await runOrchestration('processStream', streamInput(100, { plan: wide }), broken);
+    expect(run.output).toMatchObject({ progress: { failed: 100 } });
+    expect(run.instance('run-1').longestHistory).toBeLessThan(2_000);
+  });
+
   test('keeps the history short over 2,000 units, each analysed once', async () => {
     const wide = plan({ streams: 1, batchSize: 20, concurrency: 20 });
     const run = await runOrchestration('processStream', streamInput(2_000, { plan: wide }));
@@ -56,7 +68,7 @@ describe('continuing as new', () => {
   });
 
   test('carries what was put back, the last batch, the failures in a row and the progress', async () => {
-    const wide = plan({ streams: 1, batchSize: 100, concurrency: 100 });
+    const wide = plan({ streams: 1, batchSize: 30, concurrency: 100 });
     const once = new Set([197]);
     const run = await runOrchestration(
       'processStream',
@@ -74,7 +86,7 @@ describe('continuing as new', () => {
     expect(timetable(run)).toHaveLength(201);
     expect(StreamOutputSchema.parse(run.output)).toMatchObject({
       stopped: { reason: 'fatal', code: 'forbidden' },
-      progress: { succeeded: 197, failed: 3, deferrals: 1, batches: 3, calls: 201 },
+      progress: { succeeded: 197, failed: 3, deferrals: 1, batches: 8, calls: 201 },
     });
     expect(run.capacity?.calls.count).toBe(197);
   });

@@ -154,13 +154,13 @@ describe('what was put back', () => {
 
 describe('a budget', () => {
   test('stops it before a call would exceed it', async () => {
-    // Each call may take 400 + 1,200 tokens and is billed 110.
+    // Each call is held for with 600 + 1,200 tokens and is billed 110.
     const own = plan({ streams: 1, batchSize: 3, maxTokens: 5_000 });
     const run = await runOrchestration('processStream', streamInput(100, { plan: own }));
     const { stopped, progress } = StreamOutputSchema.parse(run.output);
     expect(stopped).toEqual({ reason: 'budget', code: null });
-    expect(progress.succeeded).toBe(31);
-    expect(run.capacity?.runs['run-1:1']?.spentTokens).toBe(31 * 110);
+    expect(progress.succeeded).toBe(30);
+    expect(run.capacity?.runs['run-1:1']?.spentTokens).toBe(30 * 110);
   });
 });
 

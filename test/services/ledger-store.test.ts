@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { LedgerRow } from '../../src/core/ledger.ts';
 import { createLedgerStore, createLedgerStores } from '../../src/services/ledger-store.ts';
+import type { Storage } from '../../src/services/storage.ts';
 import { ledgerFacts, settledRow } from '../helpers/factories.ts';
 import { createMemoryLedger } from '../helpers/memory-stores.ts';
 import { ownStorage } from '../helpers/test-storage.ts';
@@ -218,6 +219,56 @@ describe('the ledger in Table storage', () => {
     const entity = await storage.table('FanfoldLedger0').getEntity<Record<string, unknown>>('run', '00000000');
     const chunks = Object.entries(entity).flatMap(([name, value]) => (/^answer\d+$/.test(name) ? [String(value)] : []));
     expect(chunks.map(chunk => chunk.isWellFormed() && chunk.length)).toEqual([31_999, 41]);
+  });
+
+  /** A ledger whose client sends each write twice, as after a lost answer, and gives the answer to the second. */
+  function createRepeatingLedger(storage: Storage) {
+    const table: Storage['table'] = name => {
+      const client = storage.table(name);
+      const { createEntity, updateEntity } = client;
+      client.createEntity = async (...args) => {
+        await createEntity.apply(client, args);
+        return createEntity.apply(client, args);
+      };
+      client.updateEntity = async (...args) => {
+        await updateEntity.apply(client, args);
+        return updateEntity.apply(client, args);
+      };
+      return client;
+    };
+    return createLedgerStore({ ...storage, table }, 1);
+  }
+
+  test.each([
+    ['short', { text: 'ä😀\u2028' }],
+    ['of three chunks', { text: 'x'.repeat(70_000) }],
+  ])('takes its own write for done where the client meets it by a repeat; the answer is %s', async (_, answer) => {
+    const storage = ownStorage();
+    const [ledger, plain] = [createRepeatingLedger(storage), createLedgerStore(storage, 1)];
+    const first = await ledger.write('run', 0, claimed, null);
+    expect(await plain.read('run', 0)).toEqual({ row: claimed, etag: first });
+    const second = await ledger.write('run', 0, settledRow({ answer }), first);
+    expect(second).not.toBe(first);
+    expect(await plain.read('run', 0)).toEqual({ row: settledRow({ answer }), etag: second });
+  });
+
+  test("does not take another's row for its own, be it in its answer alone", async () => {
+    const ledger = createLedgerStore(ownStorage(), 1);
+    const text = 'x'.repeat(40_000);
+    const first = await ledger.write('run', 0, claimed, null);
+    await ledger.write('run', 0, settledRow({ answer: `${text}a` }), first);
+    expect(await ledger.write('run', 0, settledRow({ answer: `${text}b` }), first)).toBeNull();
+    expect(await ledger.write('run', 0, settledRow({ answer: `${text}b` }), null)).toBeNull();
+    expect(await ledger.write('run', 0, { ...claimed, workerId: 'other:1:a' } as LedgerRow, null)).toBeNull();
+  });
+
+  test('has lost a row that was deleted since it was read', async () => {
+    const storage = ownStorage();
+    const gone = Object.assign(new Error('changed'), { statusCode: 412 });
+    const table: Storage['table'] = name =>
+      Object.assign(storage.table(name), { updateEntity: () => Promise.reject(gone) });
+    const ledger = createLedgerStore({ ...storage, table }, 1);
+    expect(await ledger.write('run', 0, released, 'a tag')).toBeNull();
   });
 
   test('throws what storage answers beside conflicts', async () => {

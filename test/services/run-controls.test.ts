@@ -15,7 +15,7 @@ function createBench() {
     () => nowMs,
   );
   return {
-    ...controls,
+    of: (runId: string, attempt = 1) => controls.of(runId, attempt),
     rows,
     reads,
     pass: (durationMs: number) => {
@@ -44,6 +44,15 @@ describe('what a run was told', () => {
     const { of, rows } = createBench();
     rows.set('b', 'cancelled');
     expect(await Promise.all([of('a'), of('b')])).toEqual([null, 'cancelled']);
+  });
+
+  test('is not what its attempt before was told a moment ago', async () => {
+    const { of, rows, reads } = createBench();
+    rows.set('a', 'cancelled');
+    expect(await of('a')).toBe('cancelled');
+    rows.set('a', null);
+    expect([await of('a', 2), await of('a', 1)]).toEqual([null, 'cancelled']);
+    expect(reads).toEqual(['a', 'a']);
   });
 
   test('stays what it was where it cannot be read, and is read again after two seconds', async () => {

@@ -316,3 +316,14 @@ describe('what cannot be told', () => {
     ]);
   });
 });
+
+test.each([
+  ['cancel', 'forced', 'no such parameter; there are: force'],
+  ['pause', 'force', 'no such parameter; there is none'],
+  ['resume', 'force', 'no such parameter; there is none'],
+])('%s does not know the parameter %s, and says nothing to the run', async (action, name, allowed) => {
+  await using route = await openRoute();
+  const { status, json } = await route.say(action, { [name]: 'true' });
+  expect([status, json.violations]).toEqual([400, [{ field: name, value: '"true"', allowed }]]);
+  expect([route.hub.calls, await route.runs.control('run-1')]).toEqual([[], null]);
+});

@@ -74,10 +74,28 @@ describe('DELETE /api/runs/{runId}', () => {
     expect(route.done).toEqual(before);
   });
 
-  test.each(['run-2', '@capacity', 'a:b'])('of %s, which there is not, is as good as done', async runId => {
+  test('of a run that there is not is as good as done', async () => {
     await using route = await openRoute();
-    expect((await route.remove({}, runId)).status).toBe(204);
+    expect((await route.remove({}, 'run-2')).status).toBe(204);
     expect(route.done).toEqual([]);
+  });
+
+  test.each(['@capacity', 'a:b', ''])('of "%s", which cannot be an id, is refused', async runId => {
+    await using route = await openRoute();
+    const { status, json } = await route.remove({}, runId);
+    expect([status, json.violations]).toMatchObject([400, [{ field: 'runId', value: JSON.stringify(runId) }]]);
+    expect(route.done).toEqual([]);
+  });
+
+  test('with a parameter that it does not know is refused', async () => {
+    await using route = await openRoute();
+    const { status, json } = await route.remove({ forse: 'true' });
+    expect([status, json.violations]).toEqual([
+      400,
+      [{ field: 'forse', value: '"true"', allowed: 'no such parameter; there are: force' }],
+    ]);
+    expect(route.done).toEqual([]);
+    expect((await route.remove({ code: 'a-function-key' })).status).toBe(204);
   });
 
   test('takes the streams of all attempts', async () => {

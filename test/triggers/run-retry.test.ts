@@ -43,7 +43,8 @@ async function openRoute({ row = STOPPED, hub: options = {}, between = () => ({}
     hub,
     runs,
     slept,
-    retry: (body: string | object = '') => hub.send(handler, 'POST', { runId: 'run-1', action: 'retry' }, { body }),
+    retry: (body: string | object = '', query = {}) =>
+      hub.send(handler, 'POST', { runId: 'run-1', action: 'retry' }, { body, query }),
     [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose](),
   };
 }
@@ -54,7 +55,7 @@ describe('a retry', () => {
     const { status, headers, json } = await route.retry();
     expect([status, headers.get('retry-after')]).toEqual([202, '5']);
     expect(headers.get('location')).toMatch(/^https:\/\/app\.example\/api\/links\/run-1~\d{13}~[\w-]+$/);
-    expect(json).toMatchObject({ runId: 'run-1', attempt: 2 });
+    expect(json).toMatchObject({ runId: 'run-1', attempt: 2, replayed: false });
     expect(json.links.status).toBe('https://app.example/api/runs/run-1');
     const { source, plan: before } = STOPPED;
     expect(route.hub.starts).toEqual([{ runId: 'run-1', attempt: 2, source, plan: { ...before, spent: SPENT } }]);
@@ -70,9 +71,9 @@ describe('a retry', () => {
   });
 
   test('may raise the caps and the deadline', async () => {
-    await using route = await openRoute({ row: { ...STOPPED, plan: plan({ maxCostUsd: 0.001, maxTokens: 120 }) } });
+    await using route = await openRoute({ row: { ...STOPPED, plan: plan({ maxCostUsd: 0.001, maxTokens: 220 }) } });
     expect((await route.retry({ maxCostUsd: 0.5, deadlineSeconds: 60 })).status).toBe(202);
-    const raised = plan({ maxCostUsd: 0.5, maxTokens: 120, deadlineMs: 60_000, spent: SPENT });
+    const raised = plan({ maxCostUsd: 0.5, maxTokens: 220, deadlineMs: 60_000, spent: SPENT });
     expect(route.hub.starts).toMatchObject([{ plan: raised }]);
     expect((await route.runs.read('run-1'))?.plan).toEqual(raised);
   });
@@ -81,6 +82,8 @@ describe('a retry', () => {
     [{ maxCostUsd: 0.001 }, 'maxCostUsd'],
     [{ maxTokens: 110 }, 'maxTokens'],
     [{ batchSize: 5 }, 'batchSize'],
+    [{ attempt: 1 }, 'attempt'],
+    [{ attempt: 3 }, 'attempt'],
     ['{', 'body'],
     ['[]', 'body'],
   ])('is refused with %j, and starts nothing', async (body, field) => {
@@ -88,6 +91,29 @@ describe('a retry', () => {
     const { status, json } = await route.retry(body);
     expect([status, json.violations[0]?.field]).toEqual([400, field]);
     expect([route.hub.starts, (await route.runs.read('run-1'))?.attempt]).toEqual([[], 1]);
+  });
+
+  test('of a run that its budget has stopped needs a higher cap', async () => {
+    const stopped = { reason: 'budget', code: null } as const;
+    const row = runRow({ plan: plan({ maxTokens: 5_000 }), summary: summary({ stopped }) });
+    await using route = await openRoute({ row });
+    const { status, json } = await route.retry();
+    expect([status, json.detail]).toEqual([
+      400,
+      'maxTokens is 5000; allowed: more than 5000: the run has taken 110 so far, 55 a call, and this cap stopped it',
+    ]);
+    expect(route.hub.calls).toEqual([]);
+    expect((await route.retry({ maxTokens: 5_001 })).status).toBe(202);
+  });
+
+  test('does not take parameters', async () => {
+    await using route = await openRoute();
+    const { status, json } = await route.retry('', { force: 'true' });
+    expect([status, json.violations]).toEqual([
+      400,
+      [{ field: 'force', value: '"true"', allowed: 'no such parameter; there is none' }],
+    ]);
+    expect(route.hub.calls).toEqual([]);
   });
 
   test('of a run that left nothing undone starts nothing', async () => {
@@ -133,6 +159,14 @@ describe('a retry', () => {
     expect(json.detail).toMatch(/^Run run-1 is \w+: wait for its end, or cancel it, then retry\.$/);
     expect(route.hub.calls).toEqual([]);
   });
+
+  test.each([1, 2])('of a run whose attempt %i is being cancelled has to wait', async attempt => {
+    const row = { ...(attempt === 1 ? runRow() : INTERRUPTED), control: 'cancelled' as const };
+    await using route = await openRoute({ row });
+    route.hub.set(row, 'Running');
+    const { status, json } = await route.retry();
+    expect([status, json.detail]).toEqual([409, 'Run run-1 is cancelling: wait for its end, then retry.']);
+  });
 });
 
 describe('retries that meet', () => {
@@ -140,14 +174,48 @@ describe('retries that meet', () => {
     await using route = await openRoute();
     const replies = await Promise.all(Array.from({ length: 4 }, () => route.retry()));
     for (const { status, json } of replies) expect([status, json.attempt]).toEqual([202, 2]);
+    expect(replies.filter(({ json }) => json.replayed)).toHaveLength(3);
     expect(route.hub.starts).toHaveLength(1);
     expect((await route.runs.read('run-1'))?.attempts).toHaveLength(2);
   });
 
-  test('one after the other make one, too', async () => {
+  test('one after the other make one, too: the second is told so, unless it asks for something else', async () => {
     await using route = await openRoute();
-    expect((await route.retry()).status).toBe(202);
-    expect((await route.retry()).status).toBe(409);
+    const raised = { maxTokens: 5_000 };
+    expect((await route.retry(raised)).json).toMatchObject({ attempt: 2, replayed: false });
+    for (const body of [raised, '']) {
+      const { status, headers, json } = await route.retry(body);
+      expect([status, headers.get('retry-after'), json.attempt, json.replayed]).toEqual([202, '5', 2, true]);
+    }
+    expect((await route.retry({ maxTokens: 6_000 })).status).toBe(409);
+    expect(route.hub.starts).toHaveLength(1);
+  });
+
+  test('by the number of the attempt make one, also after its end', async () => {
+    await using route = await openRoute();
+    const second = { attempt: 2, maxTokens: 5_000 };
+    expect((await route.retry(second)).json).toMatchObject({ attempt: 2, replayed: false });
+    const row = await route.runs.read('run-1');
+    if (!row) throw new Error('The run is gone');
+    route.hub.set(row, 'Completed');
+    await route.runs.finish('run-1', summary({ attempt: 2 }));
+    const { status, json } = await route.retry(second);
+    expect([status, json.attempt, json.replayed]).toEqual([202, 2, true]);
+    expect((await route.retry({ attempt: 2, maxTokens: 6_000 })).json).toMatchObject({
+      status: 422,
+      violations: [{ field: 'attempt', value: '2', allowed: expect.stringMatching(/^3, or 2 with the caps/) }],
+    });
+    expect((await route.retry({ attempt: 4 })).json.violations).toMatchObject([
+      { field: 'attempt', allowed: '3, the next one, or 2, the present one' },
+    ]);
+    expect(route.hub.starts).toHaveLength(1);
+    expect((await route.retry({ attempt: 3 })).json).toMatchObject({ attempt: 3, replayed: false });
+  });
+
+  test('the next attempt cannot be had while one is under way', async () => {
+    await using route = await openRoute();
+    await route.retry({ attempt: 2 });
+    expect((await route.retry({ attempt: 3 })).status).toBe(409);
     expect(route.hub.starts).toHaveLength(1);
   });
 
@@ -178,7 +246,7 @@ describe('a retry that was interrupted', () => {
     expect((await route.runs.read('run-1'))?.attempt).toBe(2);
     isDown = false;
     const { status, json } = await route.retry();
-    expect([status, json.attempt]).toEqual([202, 2]);
+    expect([status, json.attempt, json.replayed]).toEqual([202, 2, true]);
     expect(route.hub.starts).toMatchObject([{ attempt: 2 }]);
   });
 

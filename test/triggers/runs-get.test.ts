@@ -151,7 +151,7 @@ describe('the status', () => {
     expect(json).toMatchObject({
       status: 'completed',
       summary: summary(),
-      progress: { total: 3, done: 3, batches: 2 },
+      progress: { total: 3, done: 2, batches: 2 },
     });
   });
 
@@ -245,6 +245,32 @@ describe('what is written at the end', () => {
     const { status, headers, json } = await look(view, runRow(), {}, clientOf({ 'run-1': root }));
     expect([status, headers.get('retry-after')]).toEqual([409, null]);
     expect(json.detail).toBe(`Run run-1 is terminated: it ended before its ${what} could be written.`);
+  });
+});
+
+describe('while a run is retried', () => {
+  const attempts = [1, 2].map(attempt => ({ attempt, startedAtMs: NOON_MS, summary: null }));
+  const retried = runRow({ attempt: 2, attempts });
+  const { results: resultsView, report } = viewsOver([]).views;
+  const seen = (view: RunView, row: RunRow, root: object) =>
+    look(view, row, {}, clientOf({ 'run-1': { ...ROOT, input: { attempt: 2 }, ...root } }));
+  beforeEach(writeResults);
+
+  test.each([
+    ['results', () => resultsView],
+    ['report', () => report],
+  ])('the %s of the attempt before are not shown', async (what, viewOf) => {
+    const { status, headers, json } = await seen(viewOf(), retried, {});
+    expect([status, headers.get('retry-after')]).toEqual([409, '5']);
+    expect(json.detail).toBe(`Run run-1 is running, 2 of 60 issues are done; its ${what} can be had at its end.`);
+  });
+
+  test('and once it has ended, with its report or without, they are', async () => {
+    for (const row of [retried, { ...retried, summary: summary({ attempt: 2 }) }]) {
+      for (const view of [resultsView, report]) {
+        expect((await seen(view, row, { runtimeStatus: 'Terminated' })).status).toBe(200);
+      }
+    }
   });
 });
 

@@ -76,10 +76,10 @@ describe('408, 409, 5xx, reset, DNS, timeout', () => {
 
 describe('429, breaker open, quota exhausted, live claim of another worker', () => {
   const start = Date.UTC(2026, 0, 1);
-  const throttle = (seconds: number) =>
+  const throttle = (seconds: number | null) =>
     Response.json(
       { error: { code: '429', message: 'Requests have exceeded the token rate limit.' } },
-      { status: 429, headers: { 'retry-after': String(seconds) } },
+      { status: 429, headers: seconds === null ? {} : { 'retry-after': String(seconds) } },
     );
   const down = () => Response.json({ error: { code: 'ServiceUnavailable' } }, { status: 503 });
 
@@ -97,6 +97,14 @@ describe('429, breaker open, quota exhausted, live claim of another worker', () 
       expect(summary.waitedMs.service).toBeGreaterThan(4 * MINUTE_MS);
     },
   );
+
+  test('a service that refuses for five minutes without saying for how long is left alone as well', async () => {
+    const outage = (nowMs: number) => (nowMs < start + 5 * MINUTE_MS ? throttle(null) : null);
+    await using app = startVirtualApp({ outage, startAtMs: start, simulator: { latencyMs: 2_000 } });
+    app.start('run', distinctIssues(200));
+    expect((await app.end('run')).summary).toMatchObject({ succeeded: 200, failed: 0, longestRetryAfterMs: 0 });
+    expect(app.requestsAtMs.filter(atMs => atMs < start + 5 * MINUTE_MS).length).toBeLessThanOrEqual(60);
+  });
 
   test.each([1, 4])('a service that is down for ten minutes the same: %i workers', async workers => {
     const outage = (nowMs: number) => (nowMs >= start + MINUTE_MS && nowMs < start + 11 * MINUTE_MS ? down() : null);

@@ -20,7 +20,7 @@ import type { CapacityState, OpenGrant, RunShare } from './state.ts';
 /** Beyond the request timeout, what an unreported grant is given. */
 const GRACE_MS = 30_000;
 /** While a batch of the run's own is under way that may free some of its budget. */
-const BUDGET_RECHECK_MS = 2_000;
+const BUDGET_RECHECK_MS = 5_000;
 /** A start so little ahead is no wait for the meters. */
 const NO_DELAY_MS = 250;
 
@@ -52,11 +52,13 @@ export function reserve(before: CapacityState, message: Reserve): Answered<Grant
       };
 }
 
-/** Pauses, resumes or stops a run; booked time that it no longer needs goes back at once. */
+/**
+ * Pauses, resumes or stops a run; booked time that it no longer needs goes back at once. What a run is told that has not
+ * reserved yet, it hears by its first reservation.
+ */
 export function control(before: CapacityState, { runId, control: wish, nowMs }: RunControlMessage): CapacityState {
   const state = withTime(before, nowMs);
-  const run = state.runs[runId];
-  if (!run) return state;
+  const run = state.runs[runId] ?? newShare(state.nowMs);
   // What is wrong for every issue stays wrong.
   const told = withShare(state, runId, { ...run, control: run.control === 'fatal' ? 'fatal' : wish });
   return wish === 'go' ? told : givenUp(told, grant => grant.runId === runId);
@@ -106,22 +108,29 @@ function withShare(state: CapacityState, runId: string, run: RunShare): Capacity
 
 /** The state with the run in it, seen now; a lost state takes its terms from the message. */
 function withRun(state: CapacityState, { runId, terms }: Pick<Reserve, 'runId' | 'terms'>): CapacityState {
-  const known = state.runs[runId];
-  const { spentTokens, spentUsd } = terms;
-  const fresh: RunShare = {
+  const known = state.runs[runId] ?? newShare(state.nowMs);
+  return withShare(state, runId, {
+    ...known,
     seenAtMs: state.nowMs,
+    isDelayed: isContending(known, state.nowMs),
+    tokensEach: tokensOfCall(state, terms),
+    spentTokens: Math.max(known.spentTokens, terms.spentTokens),
+    spentUsd: Math.max(known.spentUsd, terms.spentUsd),
+  });
+}
+
+function newShare(seenAtMs: number): RunShare {
+  return {
+    seenAtMs,
     cursor: 0,
     control: 'go',
     tag: 0,
     isDelayed: false,
-    tokensEach: tokensOfCall(state, terms),
-    spentTokens,
-    spentUsd,
+    tokensEach: 0,
+    spentTokens: 0,
+    spentUsd: 0,
     billed: { promptTokens: 0, calls: 0 },
   };
-  const { seenAtMs, tokensEach } = fresh;
-  const isDelayed = known !== undefined && isContending(known, state.nowMs);
-  return withShare(state, runId, { ...fresh, ...known, seenAtMs, tokensEach, isDelayed });
 }
 
 /** The state after a stream's last batch. */
@@ -170,7 +179,7 @@ function decide(state: CapacityState, message: Reserve, run: RunShare): Decision
   });
   if (run.control !== 'go') return later(nowMs + HORIZON_MS, run.control === 'paused' ? 'paused' : null);
   const asked = fresh ? Math.min(want, terms.units - run.cursor) : want;
-  if (asked <= 0) return later(nowMs, null);
+  if (asked <= 0) return later(want === 0 ? nowMs + HORIZON_MS : nowMs, null);
   const affordable = affordableUnits(state, terms, runId, run);
   if (affordable < 1) return later(nowMs + BUDGET_RECHECK_MS, 'budget');
   const pass = passage(state.gate, nowMs);
@@ -202,14 +211,18 @@ function tokensOfCall(state: CapacityState, terms: RunTerms): number {
 
 /**
  * A bill counts more than the rule of admission: the schema of the answer, and texts whose characters are more than a
- * quarter of a token each. Until the first answers tell how much more, so many times as much is held.
+ * quarter of a token each. So many times as much is held, or more where answers have told so.
  */
-const FIRST_BILL = 1.5;
+const LEAST_BILL = 1.5;
 
-/** What a call may be billed at most. */
+/**
+ * What a call is held for in the run's budget: its largest prompt, by the ratio of bills to estimates so far, and all the
+ * room that its answer may take. A repair is a second call, and is not held for.
+ */
 function mostBilled(state: CapacityState, terms: RunTerms, { billed }: RunShare) {
-  const seenEach = billed.calls === 0 ? FIRST_BILL * terms.promptTokensEach : billed.promptTokens / billed.calls;
-  const promptTokens = Math.max(terms.promptTokensEach, seenEach);
+  const { promptTokensEach, promptTokensMost } = terms;
+  const seenEach = billed.calls === 0 ? 0 : billed.promptTokens / billed.calls;
+  const promptTokens = promptTokensMost * Math.max(LEAST_BILL, seenEach / Math.max(1, promptTokensEach));
   const room = roomOf(state, terms);
   const { inputUsd, outputUsd } = terms.price ?? { inputUsd: 0, outputUsd: 0 };
   return {
@@ -218,9 +231,8 @@ function mostBilled(state: CapacityState, terms: RunTerms, { billed }: RunShare)
   };
 }
 
-function billedWith(billed: RunShare['billed'], { billedTokens, completions, answered }: BatchUse): RunShare['billed'] {
-  const promptTokens = billedTokens - completions.reduce((sum, tokens) => sum + tokens, 0);
-  return { promptTokens: billed.promptTokens + promptTokens, calls: billed.calls + answered };
+function billedWith(billed: RunShare['billed'], { promptTokens, completions }: BatchUse): RunShare['billed'] {
+  return { promptTokens: billed.promptTokens + promptTokens, calls: billed.calls + completions.length };
 }
 
 function isMeterBound(bound: Bound): boolean {
@@ -259,9 +271,10 @@ function granted(message: Reserve, run: RunShare, decision: Extract<Decision, { 
   };
 }
 
-function answerTo(state: CapacityState, { runId, terms }: Reserve, run: RunShare): Grant {
+function answerTo(state: CapacityState, { runId, terms, want, fresh }: Reserve, run: RunShare): Grant {
+  const hasUnits = want > 0 && (!fresh || run.cursor < terms.units);
   const isOwing = Object.values(state.grants).some(grant => grant.runId === runId && grant.expiresAtMs > state.nowMs);
-  const isBroke = run.control === 'go' && !isOwing && affordableUnits(state, terms, runId, run) < 1;
+  const isBroke = hasUnits && run.control === 'go' && !isOwing && affordableUnits(state, terms, runId, run) < 1;
   const control: Control = isBroke ? 'budget' : run.control;
   return {
     granted: 0,

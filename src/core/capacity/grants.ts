@@ -13,11 +13,12 @@ export function grantKey(runId: string, stream: number): string {
 
 /** Grants that nobody reported, and runs that ended without a word, are given up. */
 export function withoutExpired(state: CapacityState): CapacityState {
-  const runs = Object.entries(state.runs).filter(([, run]) => state.nowMs - run.seenAtMs < FORGET_RUN_MS);
   const gaps = state.gaps.filter(({ fromMs, toMs }) => toMs > state.nowMs && toMs > fromMs);
   const sizes = state.sizes.filter(({ atMs }) => atMs > state.nowMs - MINUTE_MS);
-  const kept = { ...withRuns(state, Object.fromEntries(runs)), gaps, sizes };
-  return givenUp(kept, ({ expiresAtMs }) => expiresAtMs <= state.nowMs);
+  const runs = Object.entries(state.runs).filter(([, run]) => state.nowMs - run.seenAtMs < FORGET_RUN_MS);
+  // Before their runs are forgotten: a probe among them has failed to come.
+  const known = givenUp({ ...state, gaps, sizes }, ({ expiresAtMs }) => expiresAtMs <= state.nowMs);
+  return withRuns(known, Object.fromEntries(runs));
 }
 
 /** The state with no other runs than these, and without grants of others. */

@@ -21,6 +21,8 @@ export const RunTermsSchema = z.object({
   analysis: z.string(),
   /** Mean prompt of a unit by the service's rule of admission: four characters a token. */
   promptTokensEach: z.number(),
+  /** The largest of them. */
+  promptTokensMost: z.number(),
   /** `max_completion_tokens` while nothing is known of real answers. */
   maxCompletionTokens: z.int(),
   /** US dollars for a million tokens; null where the price is not known. */
@@ -65,8 +67,10 @@ export const BatchUseSchema = z.object({
   callCount: z.int(),
   callSeconds: z.number(),
   callSecondsSquared: z.number(),
-  /** Completion tokens of each complete answer. */
+  /** Completion tokens of each complete answer that came by one call alone. */
   completions: z.array(z.int()),
+  /** Prompt tokens billed for these. */
+  promptTokens: z.number(),
   /** The newest figures of the service. */
   limits: ServiceLimitsSchema.nullable(),
   /** A failure that is the same for every issue, three times in a row. */
@@ -79,7 +83,8 @@ export const ReserveSchema = z.object({
   runId: z.string(),
   stream: z.int(),
   nowMs: z.number(),
-  want: z.int().min(1),
+  /** 0 = only to tell and to hear. */
+  want: z.int().min(0),
   /** Whether new units are wanted, or room for units that were put back. */
   fresh: z.boolean(),
   terms: RunTermsSchema,

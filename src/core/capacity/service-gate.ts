@@ -45,7 +45,8 @@ export function afterBatch(gate: ServiceGate, grant: string, use: BatchUse, nowM
   const probe = isProbe ? null : gate.probe;
   const waitMs = (use.retryAtMs ?? 0) - nowMs;
   if (use.throttled > 0 && waitMs > SHORT_WAIT_MS) {
-    return { ...gate, failures: 0, probe, closedUntilMs: nowMs + Math.min(waitMs, LONGEST_WAIT_MS) };
+    const untilMs = nowMs + Math.min(waitMs, LONGEST_WAIT_MS);
+    return { ...gate, failures: 0, probe, closedUntilMs: Math.max(gate.closedUntilMs, untilMs) };
   }
   if (use.answered > 0) return isProbe || gate.closedUntilMs <= nowMs ? OPEN_GATE : { ...gate, failures: 0 };
   const failures = gate.failures + use.failed;

@@ -34,7 +34,7 @@ export const RunShareSchema = z.object({
   tokensEach: z.number(),
   spentTokens: z.number(),
   spentUsd: z.number(),
-  /** Of the calls answered so far: prompt tokens as they were billed, and how many calls. */
+  /** Of answers that came by one call: prompt tokens as they were billed, and how many answers. */
   billed: z.object({ promptTokens: z.number(), calls: z.number() }),
 });
 export type RunShare = z.infer<typeof RunShareSchema>;

@@ -3,13 +3,14 @@ import type { RunPlan } from '../run-request.ts';
 import type { RunTerms } from './messages.ts';
 
 /** What a run tells the capacity entity of itself. */
-export function termsOf(plan: RunPlan, { units, kept, promptTokensEach }: Loaded): RunTerms {
+export function termsOf(plan: RunPlan, { units, kept, promptTokensEach, promptTokensMost }: Loaded): RunTerms {
   const { analysis, maxCompletionTokens, price, maxTokens, maxCostUsd, requestTimeoutMs } = plan;
   const { tokensPerMinute, requestsPerMinute, bufferPercent, tokenSliceMs } = plan;
   return {
     units,
     analysis,
     promptTokensEach,
+    promptTokensMost,
     maxCompletionTokens,
     price: price && { inputUsd: price.inputUsd, outputUsd: price.outputUsd },
     maxTokens,

@@ -20,6 +20,8 @@ export interface ForecastInput {
   readonly callMs: Distribution;
   /** A prompt, by the service's rule of admission. */
   readonly promptTokens: Distribution;
+  /** The largest of them. */
+  readonly promptTokensMost: number;
   /** An answer. */
   readonly completionTokens: Distribution;
   readonly overheadMs: Overheads;
@@ -70,10 +72,11 @@ const MOST_PLAYED = 20_000;
  * The same input gives the same forecast. Caps, other runs and failures are not part of it.
  */
 export function forecast(input: ForecastInput): Forecast {
-  const { plan, units, promptTokens, completionTokens, callMs, concurrency, overheadMs } = input;
+  const { plan, units, promptTokens, promptTokensMost, completionTokens, callMs, concurrency, overheadMs } = input;
   if (units === 0) return { durationMs: 0, boundBy: 'nothing', admissionTokens: 0 };
   const offered = Math.min(units, MOST_PLAYED);
-  const loaded = { total: offered, units: offered, kept: NO_PROGRESS, promptTokensEach: promptTokens.mean };
+  const prompts = { promptTokensEach: promptTokens.mean, promptTokensMost };
+  const loaded = { total: offered, units: offered, kept: NO_PROGRESS, ...prompts };
   const reservations = createReservations(input.capacity, {
     terms: { ...termsOf(plan, loaded), maxTokens: null, maxCostUsd: null },
     batchSize: plan.batchSize,

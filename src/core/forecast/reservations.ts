@@ -75,6 +75,7 @@ export function createReservations(
       callSeconds: calls * options.callSeconds,
       callSecondsSquared: calls * options.callSeconds ** 2,
       completions,
+      promptTokens,
     };
   };
 
@@ -108,6 +109,7 @@ const NO_USE: BatchUse = {
   callSeconds: 0,
   callSecondsSquared: 0,
   completions: [],
+  promptTokens: 0,
   limits: null,
   fatal: null,
 };

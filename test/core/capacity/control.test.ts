@@ -125,11 +125,15 @@ describe('a failure that is the same for every issue', () => {
 });
 
 describe('a message to a run', () => {
-  test('that is not known changes nothing but the time', () => {
-    const talking = talk(known({}));
-    talking.tell('cancelled');
-    expect(talking.state).toEqual({ ...known({}), nowMs: START_MS });
-  });
+  test.each(['cancelled', 'paused'] as const)(
+    'that has not reserved yet is heard by its first reservation: %s',
+    wish => {
+      const talking = talk(known({}));
+      talking.tell(wish);
+      expect(talking.ask({ terms: terms({ spentTokens: 700 }) })).toMatchObject({ granted: 0, control: wish });
+      expect(talking.state.runs['a']).toMatchObject({ spentTokens: 700, tokensEach: 2_000 });
+    },
+  );
 
   test('to go on leaves its batches under way alone', () => {
     const talking = perSecond();

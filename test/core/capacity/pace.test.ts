@@ -19,7 +19,12 @@ describe('the pace of calls', () => {
     ['takes the limit to the full where whole calls fill a minute', limit(), 1_000, 1_000],
     ['leaves the buffer unused', limit({ buffer: 0.2 }), 1_000, 1_250],
     ['has whole calls only in a minute: 8 of 7,000', limit(), 7_000, 7_500],
-    ['has whole calls only in a slice, with 40 ms to spare: 2 of 400 in each 1,000', limit({ sliceMs: 1_000 }), 400, 520],
+    [
+      'has whole calls only in a slice, with 40 ms to spare: 2 of 400 in each 1,000',
+      limit({ sliceMs: 1_000 }),
+      400,
+      520,
+    ],
     ['has one call in each slice that is smaller than it', limit({ sliceMs: 100 }), 1_000, 1_000],
     ['has one call in the time in which the limit grows to its size', limit({ perMinute: 500 }), 1_000, 120_000],
   ])('%s', (_, ofLimit, size, spacingMs) => {

@@ -10,6 +10,7 @@ const loaded = {
   units: 45,
   kept: { ...NO_PROGRESS, succeeded: 5, usage, costUsd: 0.02 },
   promptTokensEach: 412.5,
+  promptTokensMost: 3_000,
 };
 
 test('a run tells its units, its caps with what it has spent, and its limits', () => {
@@ -19,6 +20,7 @@ test('a run tells its units, its caps with what it has spent, and its limits', (
     units: 45,
     analysis: 'triage',
     promptTokensEach: 412.5,
+    promptTokensMost: 3_000,
     maxCompletionTokens: 1_200,
     price: { inputUsd: 0.15, outputUsd: 0.6 },
     maxTokens: 1_000_000,
