@@ -150,14 +150,6 @@ describe('a second delivery', () => {
     });
     expect(analyze.requests).toEqual([]);
   });
-
-  test('of what an earlier attempt of the run or an older version has settled tells of no call', async () => {
-    await put(settledRow({ untold: ONE_ANSWER }));
-    expect(await activity([completion()]).run({ attempt: 2 })).toMatchObject({ seen: saw(NO_CALLS) });
-    const entry = await ledger.read('run', PLACE);
-    await ledger.write('run', PLACE, settledRow(), entry?.etag ?? null);
-    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', seen: saw(NO_CALLS) });
-  });
 });
 
 describe('a deferral', () => {

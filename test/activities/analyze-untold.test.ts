@@ -5,16 +5,16 @@ import type { ModelClient } from '../../src/services/azure-openai.ts';
 import { ANSWER, CALL_USD, completion, throttled, thrownBy } from '../helpers/activities.ts';
 import { createAnalyzeBench, PLACE, STORAGE_USE } from '../helpers/analyze-bench.ts';
 import { ADMISSION } from '../helpers/asking.ts';
-import { seen } from '../helpers/factories.ts';
+import { seen, settledRow } from '../helpers/factories.ts';
 
 const usage = { promptTokens: 100, completionTokens: 10, cachedTokens: 0 };
 const ONE_ANSWER: CallCounts = { ...NO_CALLS, calls: 1, admittedTokens: ADMISSION, usage, costUsd: CALL_USD };
 /** What a delivery tells of calls. */
 const saw = (counts: CallCounts) => seen({ ...counts, storage: STORAGE_USE });
 
-let { ledger, activity, row } = createAnalyzeBench();
+let { ledger, activity, row, put } = createAnalyzeBench();
 beforeEach(() => {
-  ({ ledger, activity, row } = createAnalyzeBench());
+  ({ ledger, activity, row, put } = createAnalyzeBench());
 });
 
 describe('calls of a delivery that throws', () => {
@@ -76,5 +76,13 @@ describe('calls of a delivery that throws', () => {
     await throwOnce();
     expect(await activity([completion()]).run({ attempt: 2 })).toMatchObject({ seen: saw(ONE_ANSWER) });
     expect(row()).toMatchObject({ attempt: 2, calls: 4, costUsd: 2 * CALL_USD });
+  });
+
+  test('that an earlier attempt of the run has settled, or an older version, are not told', async () => {
+    await put(settledRow({ untold: ONE_ANSWER }));
+    expect(await activity([completion()]).run({ attempt: 2 })).toMatchObject({ seen: saw(NO_CALLS) });
+    const entry = await ledger.read('run', PLACE);
+    await ledger.write('run', PLACE, settledRow(), entry?.etag ?? null);
+    expect(await activity([completion()]).run()).toMatchObject({ outcome: 'succeeded', seen: saw(NO_CALLS) });
   });
 });

@@ -251,27 +251,23 @@ describe('what is written at the end', () => {
 describe('while a run is retried', () => {
   const attempts = [1, 2].map(attempt => ({ attempt, startedAtMs: NOON_MS, summary: null }));
   const retried = runRow({ attempt: 2, attempts });
-  const { results: resultsView, report } = viewsOver([]).views;
-  const seen = (view: RunView, row: RunRow, root: object) =>
-    look(view, row, {}, clientOf({ 'run-1': { ...ROOT, input: { attempt: 2 }, ...root } }));
+  const see = (what: 'results' | 'report', row: RunRow, root: object = {}) =>
+    look(viewsOver([]).views[what], row, {}, clientOf({ 'run-1': { ...ROOT, input: { attempt: 2 }, ...root } }));
   beforeEach(writeResults);
 
-  test.each([
-    ['results', () => resultsView],
-    ['report', () => report],
-  ])('the %s of the attempt before are not shown', async (what, viewOf) => {
-    const { status, headers, json } = await seen(viewOf(), retried, {});
+  test.each(['results', 'report'] as const)('the %s of the attempt before are not shown', async what => {
+    const { status, headers, json } = await see(what, retried);
     expect([status, headers.get('retry-after')]).toEqual([409, '5']);
     expect(json.detail).toBe(`Run run-1 is running, 2 of 60 issues are done; its ${what} can be had at its end.`);
   });
 
-  test('and once it has ended, with its report or without, they are', async () => {
-    for (const row of [retried, { ...retried, summary: summary({ attempt: 2 }) }]) {
-      for (const view of [resultsView, report]) {
-        expect((await seen(view, row, { runtimeStatus: 'Terminated' })).status).toBe(200);
-      }
-    }
-  });
+  test.each(['results', 'report'] as const)(
+    'the %s are shown once it has ended, with a report or without',
+    async what => {
+      expect((await see(what, { ...retried, summary: summary({ attempt: 2 }) })).status).toBe(200);
+      expect((await see(what, retried, { runtimeStatus: 'Terminated' })).status).toBe(200);
+    },
+  );
 });
 
 describe('GET /api/runs/{runId}/{view}', () => {

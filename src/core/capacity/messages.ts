@@ -58,7 +58,10 @@ export const BatchUseSchema = z.object({
   failed: z.int(),
   /** Requests that the service refused for its limits. */
   throttled: z.int(),
-  /** Until when the service asked to wait, in milliseconds since 1970; null if it did not. */
+  /**
+   * Until when the service asked to wait, in milliseconds since 1970; null if it did not. One that refused a whole batch
+   * without asking for a wait is left alone for some seconds all the same.
+   */
   retryAtMs: z.number().nullable(),
   /** Billed tokens and their price. */
   billedTokens: z.int(),
