@@ -1,6 +1,7 @@
 import { expect, inject, test } from 'vitest';
 import { loadApp } from '../../local/host/worker/load-app.ts';
 import { CONTRACTS } from '../../src/core/contracts.ts';
+import { CAPACITY_ENTITY } from '../../src/core/names.ts';
 
 const DURABLE_TRIGGERS = ['orchestrationTrigger', 'activityTrigger', 'entityTrigger'];
 
@@ -14,14 +15,14 @@ function mismatches(registered: readonly string[], contracts: readonly string[])
   ];
 }
 
-test('the built app registers the durable functions of its contracts, each once, and no other', async () => {
+test('the built app registers the durable functions of its contracts and its entity, each once, and no other', async () => {
   process.env['AZURE_OPENAI_ENDPOINT'] = 'http://127.0.0.1:9';
   process.env['AzureWebJobsStorage'] = inject('storage');
   const app = await loadApp(inject('appFolder'), () => {});
   const durable = [...app.registry.functions.values()].filter(({ metadata }) =>
     Object.values(metadata.bindings).some(({ type }) => DURABLE_TRIGGERS.includes(type)),
   );
-  const names = Object.values(CONTRACTS).map(({ name }) => name);
+  const names = [...Object.values(CONTRACTS).map(({ name }) => name), CAPACITY_ENTITY];
   expect(durable).not.toEqual([]);
   expect(
     mismatches(

@@ -23,12 +23,12 @@ describe('a run of 120 issues with default settings', () => {
     expect(summary).toMatchObject({ total: 120, succeeded: 120, failed: 0, skipped: 0, notStarted: 0, calls: 120 });
     expect(app.simulator.stats()).toMatchObject({ calls: 120, answeredTwice: 0 });
 
-    for (const stream of [0, 1, 2]) {
-      const events = await historyOf(app, `${runId}:1:${stream}`);
-      const batches = Array<string>(20).fill('analyzeIssue');
-      const ofInterest = events.filter(event => event === 'analyzeIssue' || event.startsWith('Timer'));
-      expect(ofInterest).toEqual([...batches, 'TimerCreated', 'TimerFired', ...batches]);
-    }
+    const letters: Record<string, string> = { analyzeIssue: 'a', TimerCreated: '(', TimerFired: ')' };
+    const histories = await Promise.all([0, 1, 2].map(stream => historyOf(app, `${runId}:1:${stream}`)));
+    const shapes = histories.map(events => events.map(event => letters[event] ?? '').join(''));
+    // Streams draw as they get on: after the last batch one may wait to hear that nothing is left.
+    for (const shape of shapes) expect(shape).toMatch(/^a{1,20}(\(\)a{1,20})+(\(\))?$/);
+    expect(shapes.join('').replaceAll(/[()]/g, '')).toHaveLength(120);
   });
 });
 
@@ -107,11 +107,15 @@ describe('what a run meets on its way', () => {
     await using app = await startApp({ simulator: { faults: [{ reply: 'unauthorized' }] } });
     const runId = await app.startRun({ source: { issues: someIssues(100) }, batchSize: 5 });
     const { summary } = await app.finished(runId);
-    expect(summary).toMatchObject({ total: 100, succeeded: 0, failed: 15, notStarted: 85 });
+    const { failed = 0, notStarted } = summary ?? {};
+    expect(summary).toMatchObject({ total: 100, succeeded: 0, incomplete: 'fatal' });
+    expect(failed).toBeGreaterThanOrEqual(3);
+    expect(failed).toBeLessThanOrEqual(15);
+    expect(notStarted).toBe(100 - failed);
     const { json: report } = await app.call('GET', `/runs/${runId}/report`);
     expect(report.errors.map(({ code, count }: { code: string; count: number }) => [code, count])).toEqual([
-      ['unauthorized', 15],
-      ['fatal', 85],
+      ['unauthorized', failed],
+      ['fatal', notStarted],
     ]);
   });
 

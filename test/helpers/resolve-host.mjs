@@ -2,7 +2,9 @@
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 
+const meant = hostname => (hostname === process.env.FANFOLD_TEST_HOST ? '127.0.0.1' : hostname);
 const { lookup } = dns;
-dns.lookup = (hostname, options, callback) =>
-  lookup(hostname === process.env.FANFOLD_TEST_HOST ? '127.0.0.1' : hostname, options, callback);
+const { lookup: lookupLater } = dns.promises;
+dns.lookup = (hostname, options, callback) => lookup(meant(hostname), options, callback);
+dns.promises.lookup = (hostname, options) => lookupLater(meant(hostname), options);
 syncBuiltinESMExports();
