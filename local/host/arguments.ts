@@ -35,6 +35,7 @@ usage: npm run host -- APP_FOLDER [options]
 
 environment
   FUNCTIONS_WORKER_PROCESS_COUNT   processes that run the app, 1 to 10; default 1
+  languageWorkers__node__arguments arguments of Node in these processes, such as --max-old-space-size=1024
   FUNCTIONS_WORKER_LOG_LEVEL       ERROR, WARNING, INFO, DEBUG; default INFO
 
 The app's settings come from the environment, and where it lacks one from Values in the app's local.settings.json.

@@ -12,6 +12,8 @@ export interface AnswerMemory {
 const BYTES_PER_CHARACTER = 2;
 /** What an entry takes beside its texts, roughly. */
 const ENTRY_BYTES = 200;
+/** How often in their time answers that are past it are let go, beside those that are asked for. */
+const PURGES = 10;
 
 /**
  * A memory of at most `maxBytes`.
@@ -33,12 +35,21 @@ export function createAnswerMemory(options: {
     ttlResolution: 0,
     perf: { now: nowMs },
   });
+  let purgeAtMs = nowMs() + ttlMs / PURGES;
+  function purge(): void {
+    if (nowMs() < purgeAtMs) return;
+    texts.purgeStale();
+    purgeAtMs = nowMs() + ttlMs / PURGES;
+  }
   return {
     recall(fingerprint) {
       const text = texts.get(fingerprint);
       return text === undefined ? undefined : JSON.parse(text);
     },
-    remember: (fingerprint, answer) => void texts.set(fingerprint, JSON.stringify(answer)),
+    remember(fingerprint, answer) {
+      purge();
+      texts.set(fingerprint, JSON.stringify(answer));
+    },
     clear: () => texts.clear(),
   };
 }

@@ -30,7 +30,7 @@ export function createBlobStore({ container }: Storage): BlobStore {
 
   async function write(name: string, content: string | Uint8Array): Promise<void> {
     await ready();
-    const bytes = Buffer.from(content);
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
     await container.getBlockBlobClient(name).uploadData(bytes);
   }
 

@@ -57,11 +57,17 @@ const OpenSchema = z.array(z.int()).nullable();
 
 const PAGE_ISSUES = 100;
 const PAGE_CHARACTERS = 1_000_000;
-const CACHE_BYTES = 32 * 1024 * 1024;
-const BYTES_PER_CHARACTER = 2;
+const CACHE_BYTES = 16 * 1024 * 1024;
 const CACHED_MANIFESTS = 8;
 
-/** Issue pages over blobs; pages read lately are kept in 32 MB of memory. */
+/** A page as its blob has it: parsed, it would take more, and of the heap. */
+interface Page {
+  readonly bytes: Buffer;
+  /** Where the lines of distinct issues begin. */
+  readonly unitStarts: Uint32Array;
+}
+
+/** Issue pages over blobs; pages read lately are kept in 16 MB of memory. */
 export function createIssuePages(blobs: BlobStore): IssuePages {
   const manifests = new LRUCache<string, Manifest>({
     max: CACHED_MANIFESTS,
@@ -74,17 +80,12 @@ export function createIssuePages(blobs: BlobStore): IssuePages {
       return { numbers: open && Uint32Array.from(open) };
     },
   });
-  const pages = new LRUCache<string, { readonly issues: PlacedIssue[]; readonly characters: number }>({
+  const pages = new LRUCache<string, Page>({
     maxSize: CACHE_BYTES,
-    sizeCalculation: ({ characters }) => characters * BYTES_PER_CHARACTER,
-    fetchMethod: async name => {
-      const text = await textOf(blobs, name);
-      const lines = text.split('\n').filter(Boolean);
-      return { issues: lines.map(line => PageLineSchema.parse(JSON.parse(line))), characters: text.length };
-    },
+    sizeCalculation: ({ bytes }) => bytes.length,
+    fetchMethod: async name => pageOf(await bytesOf(blobs, name)),
   });
   const manifest = (runId: string) => manifests.forceFetch(runBlobs.manifest(runId));
-  const page = async (runId: string, number: number) => (await pages.forceFetch(runBlobs.page(runId, number))).issues;
   const write: BlobStore['write'] = async (name, content) => {
     await blobs.write(name, content);
     for (const memory of [manifests, openUnits, pages]) memory.delete(name);
@@ -101,17 +102,21 @@ export function createIssuePages(blobs: BlobStore): IssuePages {
       ]);
       const distinct = numbers === null ? unit : (numbers[unit] ?? Number.POSITIVE_INFINITY);
       const number = firstUnits.findLastIndex(first => first <= distinct);
-      const own = (await page(runId, number)).filter(({ sameAs }) => sameAs === null);
-      const found = own[distinct - (firstUnits[number] ?? 0)];
-      if (!found) throw new Error(`Attempt ${attempt} of run ${runId} has no unit ${unit}`);
-      const { index, issue, fingerprint } = found;
+      const { bytes, unitStarts } = await pages.forceFetch(runBlobs.page(runId, number));
+      const start = unitStarts[distinct - (firstUnits[number] ?? 0)];
+      if (start === undefined) throw new Error(`Attempt ${attempt} of run ${runId} has no unit ${unit}`);
+      const { index, issue, fingerprint } = issueAt(bytes, start);
       return { index, issue, fingerprint, copies: copies[index] ?? 0 };
     },
 
     async *all(runId) {
       const { firstUnits, copies } = await manifest(runId);
       for (const number of firstUnits.keys()) {
-        for (const placed of await page(runId, number)) yield { ...placed, copies: copies[placed.index] ?? 0 };
+        const bytes = await bytesOf(blobs, runBlobs.page(runId, number));
+        for (const start of lineStarts(bytes)) {
+          const placed = issueAt(bytes, start);
+          yield { ...placed, copies: copies[placed.index] ?? 0 };
+        }
       }
     },
   };
@@ -160,8 +165,32 @@ async function* pagesOf(
   }
 }
 
-async function textOf(blobs: BlobStore, name: string): Promise<string> {
+const NEWLINE = 0x0a;
+
+function* lineStarts(bytes: Buffer): Generator<number> {
+  for (let start = 0; start < bytes.length; start = lineEnd(bytes, start) + 1) yield start;
+}
+
+function lineEnd(bytes: Buffer, start: number): number {
+  const end = bytes.indexOf(NEWLINE, start);
+  return end < 0 ? bytes.length : end;
+}
+
+function pageOf(bytes: Buffer): Page {
+  const isUnit = (start: number) => issueAt(bytes, start).sameAs === null;
+  return { bytes, unitStarts: Uint32Array.from([...lineStarts(bytes)].filter(isUnit)) };
+}
+
+function issueAt(page: Buffer, start: number): PlacedIssue {
+  return PageLineSchema.parse(JSON.parse(page.toString('utf8', start, lineEnd(page, start))));
+}
+
+async function bytesOf(blobs: BlobStore, name: string): Promise<Buffer> {
   const bytes = await blobs.read(name);
   if (!bytes) throw new Error(`Blob ${name} is missing`);
-  return bytes.toString('utf8');
+  return bytes;
+}
+
+async function textOf(blobs: BlobStore, name: string): Promise<string> {
+  return (await bytesOf(blobs, name)).toString('utf8');
 }

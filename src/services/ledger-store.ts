@@ -41,6 +41,9 @@ interface Columns {
   row: string;
 }
 
+/** Of each table: a reader keeps a page of every one of up to 64 tables in memory. */
+const ROWS_AT_A_TIME = 500;
+
 /** Ledgers by the number of their tables: a run keeps the number that it began with. */
 export function createLedgerStores(storage: Storage): (shards: number) => LedgerStore {
   const stores = new Map<number, LedgerStore>();
@@ -79,9 +82,7 @@ export function createLedgerStore(storage: Storage, shards: number): LedgerStore
     },
 
     openReader(runId) {
-      const cursors = tables.map(table =>
-        table.listEntities<Columns>({ queryOptions: { filter: odata`PartitionKey eq ${runId}` } }),
-      );
+      const cursors = tables.map(table => rowsOf(table, runId));
       const heads: (Promise<IteratorResult<TableEntityResult<Columns>>> | undefined)[] = [];
       return async index => {
         await ready();
@@ -109,6 +110,13 @@ export function createLedgerStore(storage: Storage, shards: number): LedgerStore
       };
     },
   };
+}
+
+/** The rows of a run in one table, by ascending index. */
+async function* rowsOf(table: TableClient, runId: string): AsyncGenerator<TableEntityResult<Columns>, undefined> {
+  const queryOptions = { filter: odata`PartitionKey eq ${runId}` };
+  const pages = table.listEntities<Columns>({ queryOptions }).byPage({ maxPageSize: ROWS_AT_A_TIME });
+  for await (const page of pages) yield* page;
 }
 
 function columnsOf(row: LedgerRow): Columns & Record<string, string> {

@@ -56,6 +56,12 @@ describe('hostEnvironment', () => {
     expect(hostOf({ STORAGE_TABLE_SHARDS: '2' })['STORAGE_TABLE_SHARDS']).toBe('2');
   });
 
+  it('gives worker processes the heap of a small instance unless told otherwise, also by an empty text', () => {
+    const name = 'languageWorkers__node__arguments';
+    expect(hostOf({})[name]).toBe('--max-old-space-size=1024');
+    for (const text of ['--max-old-space-size=4096', '']) expect(hostOf({ [name]: text })[name]).toBe(text);
+  });
+
   it.each(['MAX_CONCURRENT_AI_CALLS', CEILING_VARIABLE])('makes one number of both where only %s is set', name => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 200 }), number => {

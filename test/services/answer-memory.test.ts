@@ -53,6 +53,17 @@ describe('answers in memory', () => {
     expect(['a', 'b', 'c', 'd', 'e'].filter(name => recall(name) !== undefined)).toEqual(['a', 'c', 'd', 'e']);
   });
 
+  test('that are past their time give way first, though used last', () => {
+    const { remember, recall, pass } = memory({ maxBytes: 10_000 });
+    remember('a', 'a'.repeat(1_000));
+    pass(50_000);
+    for (const name of ['b', 'c', 'd']) remember(name, name.repeat(1_000));
+    expect(recall('a')).toBe('a'.repeat(1_000));
+    pass(10_001);
+    remember('e', 'e'.repeat(1_000));
+    expect(['a', 'b', 'c', 'd', 'e'].filter(name => recall(name) !== undefined)).toEqual(['b', 'c', 'd', 'e']);
+  });
+
   test('that are too large alone are not kept, and push nothing out', () => {
     const { remember, recall } = memory({ maxBytes: 10_000 });
     remember('small', 1);

@@ -130,7 +130,7 @@ describe.each([
 });
 
 describe('the ledger in Table storage', () => {
-  test('is read beyond the 1,000 rows of one page', async () => {
+  test('is read beyond the rows of one page', async () => {
     const storage = ownStorage();
     const ledger = createLedgerStore(storage, 1);
     await ledger.read('run', 0);

@@ -1,3 +1,5 @@
+import { ReadableStream } from 'node:stream/web';
+import type { HttpRequest } from '@azure/functions';
 import { describe, expect, test } from 'vitest';
 import { MAX_FILE_BYTES, MAX_JSON_BYTES } from '../../src/core/limits.ts';
 import { InvalidInputError } from '../../src/core/problems.ts';
@@ -14,6 +16,10 @@ import { httpRequest, post } from '../helpers/http.ts';
 
 const json = (body: string | Uint8Array, headers = {}) => post(body, 'application/json', headers);
 
+/** A request whose body comes in pieces. */
+const inPieces = (pieces: Iterable<Uint8Array>) =>
+  ({ headers: new Headers(), body: ReadableStream.from(pieces) }) as unknown as HttpRequest;
+
 async function refusal(reading: Promise<unknown>): Promise<HttpProblem | InvalidInputError> {
   const error = await reading.then(
     value => value,
@@ -26,6 +32,25 @@ async function refusal(reading: Promise<unknown>): Promise<HttpProblem | Invalid
 describe('readBody', () => {
   test('answers the bytes', async () => {
     expect(Buffer.from(await readBody(json('ä€😀'), 9)).toString()).toBe('ä€😀');
+  });
+
+  test('puts pieces together, and copies nothing that comes as one', async () => {
+    const [first, second] = [Buffer.from('ä€😀').subarray(0, 3), Buffer.from('ä€😀').subarray(3)];
+    expect(Buffer.from(await readBody(inPieces([first, second]), 9)).toString()).toBe('ä€😀');
+    const whole = Buffer.from('whole');
+    expect(await readBody(inPieces([whole]), 9)).toBe(whole);
+  });
+
+  test('stops reading where it becomes too large', async () => {
+    let pieces = 0;
+    function* endless() {
+      for (;;) {
+        pieces += 1;
+        yield Buffer.from('123');
+      }
+    }
+    expect(await refusal(readBody(inPieces(endless()), 10))).toMatchObject({ status: 413 });
+    expect(pieces).toBeLessThan(10);
   });
 
   test('takes as many bytes as are allowed, and refuses one more', async () => {

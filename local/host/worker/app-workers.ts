@@ -2,6 +2,7 @@ import type { Clock } from '../../engine/clock.ts';
 import type { Log } from '../log.ts';
 import { forkWorker } from './fork-worker.ts';
 import { type Inspect, inspectAddress, inspectArguments } from './inspect.ts';
+import { readNodeArguments } from './node-arguments.ts';
 import { startWorkerPool, type WorkerPool } from './worker-pool.ts';
 
 /** How to run an app. */
@@ -27,6 +28,7 @@ export interface AppWorkersOptions {
  */
 export function startAppWorkers(options: AppWorkersOptions): Promise<WorkerPool> {
   const { appFolder, environment, processCount, durableClientJson, functionTimeoutMs, inspect, clock, log } = options;
+  const nodeArgs = readNodeArguments(environment);
   if (inspect) {
     const addresses = Array.from({ length: processCount }, (_, index) => inspectAddress(inspect, index));
     const waits = inspect.waits ? ', for which the app waits' : '';
@@ -34,7 +36,8 @@ export function startAppWorkers(options: AppWorkersOptions): Promise<WorkerPool>
   }
   return startWorkerPool({
     processCount,
-    startProcess: index => forkWorker({ env: environment, args: inspect ? inspectArguments(inspect, index) : [], log }),
+    startProcess: index =>
+      forkWorker({ env: environment, nodeArgs, args: inspect ? inspectArguments(inspect, index) : [], log }),
     start: { type: 'start', appFolder, durableClientJson },
     functionTimeoutMs: inspect ? Number.POSITIVE_INFINITY : functionTimeoutMs,
     clock,

@@ -23,6 +23,8 @@ export interface WorkerProcess {
 export interface ForkOptionsOfWorker {
   /** The whole environment of the app. */
   readonly env: NodeJS.ProcessEnv;
+  /** Arguments of Node. */
+  readonly nodeArgs: readonly string[];
   /** Arguments of worker-main.ts. */
   readonly args: readonly string[];
   /** Gets each line that the process writes to its standard output and error. */
@@ -69,10 +71,10 @@ function watchExit(child: ChildProcess, callback: (how: string) => void): void {
  * Starts a worker process. It has a process group of its own, so that Ctrl-C in a terminal reaches the host alone; it ends by
  * itself when this process is gone.
  */
-export function forkWorker({ env, args, log }: ForkOptionsOfWorker): WorkerProcess {
+export function forkWorker({ env, nodeArgs, args, log }: ForkOptionsOfWorker): WorkerProcess {
   const options: ForkOptions & { windowsHide: boolean } = {
     env,
-    execArgv: [],
+    execArgv: [...nodeArgs],
     serialization: 'advanced',
     detached: true,
     windowsHide: true,
