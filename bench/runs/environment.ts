@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 const moduleUrl = (file: string) => new URL(file, import.meta.url).href;
 /** In this order: the timers of the first must stay real ones. */
-const PRELOADED = ['./report-use.ts', './time-scale.ts', './zz-trace.ts'].map(moduleUrl);
+const PRELOADED = ['./report-use.ts', './time-scale.ts'].map(moduleUrl);
 
 /** Settings of the app, of the host and of the SDK that somebody may have set in a shell: no contender sees them. */
 const SETTINGS_OF_SHELL =
@@ -34,8 +34,6 @@ export function scaledEnvironment({ scale, originMs }: TimeScale, useFolder: str
   );
   return {
     ...Object.fromEntries(inherited),
-    ZZ_TRACE: process.env['ZZ_TRACE'] ?? '',
-    languageWorkers__node__arguments: process.env['ZZ_ARGS'] ?? '',
     NODE_OPTIONS: PRELOADED.map(url => `--import ${url}`).join(' '),
     BENCH_TIME_SCALE: String(scale),
     BENCH_TIME_ORIGIN_MS: String(originMs),

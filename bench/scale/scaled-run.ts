@@ -1,4 +1,3 @@
-import { appendFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -121,12 +120,7 @@ async function measure(
   useFolder: string,
 ): Promise<ScaleFigures> {
   const memory = createMemoryLog(useFolder);
-  const mark = (what: string) => {
-    if (process.env['ZZ_TRACE']) appendFileSync(`${process.env['ZZ_TRACE']}/phases.tsv`, `${Date.now()}\t${what}\n`);
-  };
-  mark('begin');
   const uploadId = await onHost(host, upload(host.url, run.issues));
-  mark('uploaded');
   await memory.note('upload');
   const before = await readUse(useFolder);
   const { succeeded, storage, makespanMs } = await onHost(host, complete(host, uploadId, run, memory.note));
