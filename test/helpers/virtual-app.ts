@@ -101,8 +101,8 @@ export function startVirtualApp(options: VirtualAppOptions = {}): VirtualApp {
   const results = createResultsStore(blobs);
   const controls = new Map<string, RunControl>();
   const requestsAtMs: number[] = [];
-  let hub: TestHub;
-  const nowMs = () => hub.nowMs;
+  let started: TestHub | null = null;
+  const nowMs = () => started?.nowMs ?? startAtMs;
   const simulator = createOpenAiSimulator({ ...options.simulator, clock: { nowMs, sleep: delay } });
   const send: typeof fetch = async (input, init) => {
     requestsAtMs.push(nowMs());
@@ -140,7 +140,7 @@ export function startVirtualApp(options: VirtualAppOptions = {}): VirtualApp {
     if (context.df.operationName !== 'control') messages.push(context.df.getInput() as Reserve | Leave);
     return capacity(context);
   };
-  hub = createTestHub({
+  const hub = createTestHub({
     startAtMs,
     limits: { maxConcurrentActivityFunctions: workers * ceiling },
     orchestrators: { processIssues, processStream },
@@ -151,6 +151,7 @@ export function startVirtualApp(options: VirtualAppOptions = {}): VirtualApp {
       buildReport: createBuildReport({ ...services, runs: { finish: async () => {} } }),
     },
   });
+  started = hub;
   const dateNow = vi.spyOn(Date, 'now').mockImplementation(nowMs);
 
   return {
