@@ -74,7 +74,7 @@ function checkCap(
   const { plan, changes, spent, last } = of;
   const cap = changes[name];
   if (cap === null) return;
-  const stoppedAt = last?.stopped?.reason === 'budget' && nearerCap(plan, spent) === name ? (plan[name] ?? 0) : 0;
+  const stoppedAt = last?.stopped?.reason === 'budget' && nearerCap(plan, spent) === name ? Number(plan[name]) : 0;
   const each = last && last.calls > 0 ? spent[unit] / last.calls : 0;
   const least = Math.max(rounded(spent[unit] + each, digits), stoppedAt);
   if (cap > least) return;

@@ -68,6 +68,17 @@ describe('the plan of a retry', () => {
     expect(retriedPlan(byCost, { maxCostUsd: 0.96 }, stopped)).toMatchObject({ maxCostUsd: 0.96, maxTokens: 1_000 });
   });
 
+  test('is refused where one cap alone stopped the run before its first call', () => {
+    const tokens = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, totalTokens: 0 };
+    const none = summary({ calls: 0, costUsd: 0, tokens, stopped: { reason: 'budget', code: null } });
+    expect(() => retriedPlan(plan({ maxTokens: 10 }), {}, none)).toThrow(
+      'maxTokens is 10; allowed: more than 10: the run has taken 0 so far, and this cap stopped it',
+    );
+    expect(() => retriedPlan(plan({ maxCostUsd: 0.001 }), {}, none)).toThrow(
+      'maxCostUsd is 0.001; allowed: more than 0.001: the run has cost 0 so far, and this cap stopped it',
+    );
+  });
+
   test('is not refused for its caps where something else stopped the run', () => {
     const stopped = { ...spent, stopped: { reason: 'cancelled', code: null } as const };
     expect(retriedPlan(capped, {}, stopped).maxTokens).toBe(1_000);
