@@ -95,7 +95,7 @@ function withLimitFlags(command: Command): Command {
     .option(
       '--deadline-seconds <n>',
       'nothing new is started after that time; default by the size of the run',
-      integerFlag('--deadline-seconds', { min: 1, max: 2_592_000 }),
+      integerFlag('--deadline-seconds', BOUNDS.deadlineSeconds),
     );
 }
 

@@ -31,7 +31,7 @@ export function retryCommand(context: Context, exit: (code: number) => void): Co
     .option(
       '--deadline-seconds <n>',
       'nothing new is started after that time; default as before',
-      integerFlag('--deadline-seconds', { min: 1, max: 2_592_000 }),
+      integerFlag('--deadline-seconds', BOUNDS.deadlineSeconds),
     )
     .option('--json', 'one JSON object in one line');
   return withConnection(command).action(async (runId: string, options: Options) => {

@@ -9,7 +9,6 @@ const WaitedSchema = z.object({
   budget: z.number(),
   paused: z.number(),
 });
-export type Waited = z.infer<typeof WaitedSchema>;
 
 /** How many issues ended in which way, and what that took. Copies of a coalesced issue count like the issue itself. */
 export const ProgressSchema = z.object({

@@ -52,7 +52,7 @@ export const RunRequestSchema = z.strictObject(
     batchDelayMs: bounded(BOUNDS.batchDelayMs),
     requestTimeoutSeconds: bounded(BOUNDS.requestTimeoutSeconds),
     /** No new batch after that time; default: long enough for every call to take its whole timeout. */
-    deadlineSeconds: integer(1, 2_592_000).optional(),
+    deadlineSeconds: bounded(BOUNDS.deadlineSeconds),
     deployment: z
       .string(DEPLOYMENT_NAME)
       .regex(/^[\w.-]{1,64}$/, DEPLOYMENT_NAME)

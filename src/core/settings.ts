@@ -13,6 +13,7 @@ export const BOUNDS = {
   requestsPerMinute: { min: 1, max: 9_999_999 },
   bufferPercent: { min: 0, max: 90 },
   maxTokens: { min: 1, max: 1_000_000_000_000 },
+  deadlineSeconds: { min: 1, max: 2_592_000 },
   maxCostUsd: { min: 0.001, max: 1_000_000 },
 } as const;
 

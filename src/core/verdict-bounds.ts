@@ -14,10 +14,11 @@ export const LONG_WAIT = 0.2;
 /** From this share of the whole on, a part dominates it. */
 export const MOST = 0.5;
 /** So much of what a limit leaves to the run is as good as all of it. */
-const USED_UP = 0.85;
+export const USED_UP = 0.85;
 /** With so many of the permitted calls in flight in the mean, permits are what is short. */
-const FULL = 0.9;
-const NEARLY_FULL = 0.75;
+export const FULL = 0.9;
+/** With so many, they are short where nothing else is. */
+export const NEARLY_FULL = 0.75;
 
 /** A verdict. */
 export function boundBy(bound: Verdict['bound'], sentence: string): Verdict {

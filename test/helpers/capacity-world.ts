@@ -1,5 +1,5 @@
 import { reserve } from '../../src/core/capacity/capacity.ts';
-import type { BatchUse, Grant, RunTerms } from '../../src/core/capacity/messages.ts';
+import { type BatchUse, type Grant, NO_USE, type RunTerms } from '../../src/core/capacity/messages.ts';
 import { type CapacityState, FRESH_CAPACITY } from '../../src/core/capacity/state.ts';
 
 /** The terms of a run without caps or limits of its own: 1,000 units of 1,000 prompt tokens and room for 1,000 more. */
@@ -27,24 +27,7 @@ export function terms(changes: Partial<RunTerms> = {}): RunTerms {
 
 /** A batch in which nothing happened. */
 export function use(changes: Partial<BatchUse> = {}): BatchUse {
-  return {
-    calls: 0,
-    admittedTokens: 0,
-    answered: 0,
-    failed: 0,
-    throttled: 0,
-    retryAtMs: null,
-    billedTokens: 0,
-    costUsd: 0,
-    callCount: 0,
-    callSeconds: 0,
-    callSecondsSquared: 0,
-    completions: [],
-    promptTokens: 0,
-    limits: null,
-    fatal: null,
-    ...changes,
-  };
+  return { ...NO_USE, ...changes };
 }
 
 /** A deployment whose limits are known and whose service answers. */

@@ -81,6 +81,25 @@ export const BatchUseSchema = z.object({
 });
 export type BatchUse = z.infer<typeof BatchUseSchema>;
 
+/** A batch in which nothing happened. */
+export const NO_USE: BatchUse = {
+  calls: 0,
+  admittedTokens: 0,
+  answered: 0,
+  failed: 0,
+  throttled: 0,
+  retryAtMs: null,
+  billedTokens: 0,
+  costUsd: 0,
+  callCount: 0,
+  callSeconds: 0,
+  callSecondsSquared: 0,
+  completions: [],
+  promptTokens: 0,
+  limits: null,
+  fatal: null,
+};
+
 /** Asks for the right to start calls. */
 export const ReserveSchema = z.object({
   runId: z.string(),

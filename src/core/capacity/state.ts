@@ -41,7 +41,6 @@ export type RunShare = z.infer<typeof RunShareSchema>;
 
 /** A correction that was made for calls of others, so that it is made once for a window. */
 const CorrectionSchema = z.object({ resetAtMs: z.number(), shiftMs: z.number() });
-export type Correction = z.infer<typeof CorrectionSchema>;
 
 const MeterSchema = z.object({
   /** What the service says that it admits a minute; null = not known. */

@@ -3,6 +3,7 @@ import type { CapacityState } from '../capacity/state.ts';
 import { termsOf } from '../capacity/terms.ts';
 import { NO_PROGRESS } from '../progress.ts';
 import type { RunPlan } from '../run-request.ts';
+import { FULL, LONG_WAIT, MOST, NEARLY_FULL, USED_UP } from '../verdict-bounds.ts';
 import { createLogNormal, type Distribution } from './log-normal.ts';
 import { play } from './play.ts';
 import { createReservations, type WaitedMs } from './reservations.ts';
@@ -128,16 +129,6 @@ function admissionMs({ plan, capacity }: ForecastInput, tokens: number, requests
   const requestsPerMinute = plan.requestsPerMinute ?? capacity.requests.perMinute ?? Number.POSITIVE_INFINITY;
   return { tokens: (tokens / tokensPerMinute) * 60_000, requests: (requests / requestsPerMinute) * 60_000 };
 }
-
-/** With so many of the permitted calls in flight in the mean, permits are what is short. */
-const FULL = 0.9;
-const NEARLY_FULL = 0.75;
-/** Streams that stand still for so much of their time hold the run back: overlap hides less than that. */
-const LONG_WAIT = 0.2;
-/** So much of what a limit leaves to the run is as good as all of it. */
-const USED_UP = 0.85;
-/** From this share of the whole on, a call dominates it. */
-const MOST = 0.5;
 
 /** By the same rules as a report's verdict, so that the two can be compared. */
 function boundOf(run: {

@@ -1,6 +1,6 @@
 import { reserve } from '../capacity/capacity.ts';
 import { bufferOf } from '../capacity/learning.ts';
-import type { BatchUse, Bound, Grant, RunTerms } from '../capacity/messages.ts';
+import { type BatchUse, type Bound, type Grant, NO_USE, type RunTerms } from '../capacity/messages.ts';
 import type { CapacityState } from '../capacity/state.ts';
 import { createLogNormal, type Distribution } from './log-normal.ts';
 
@@ -95,21 +95,3 @@ export function createReservations(
     totals: () => ({ admissionTokens, waitedMs, buffer: bufferOf(state, terms.bufferPercent) }),
   };
 }
-
-const NO_USE: BatchUse = {
-  calls: 0,
-  admittedTokens: 0,
-  answered: 0,
-  failed: 0,
-  throttled: 0,
-  retryAtMs: null,
-  billedTokens: 0,
-  costUsd: 0,
-  callCount: 0,
-  callSeconds: 0,
-  callSecondsSquared: 0,
-  completions: [],
-  promptTokens: 0,
-  limits: null,
-  fatal: null,
-};
