@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CASES } from '../../bench/runs/cases.ts';
+import { CASES, LEARNED_ANSWER_TOKENS } from '../../bench/runs/cases.ts';
 import { compute } from '../../bench/runs/computed.ts';
 import { shareOfLimit } from '../../bench/runs/figures.ts';
 import { inventIssues } from '../../bench/runs/issues.ts';
@@ -15,7 +15,8 @@ import {
   tokensPerMinuteFor,
 } from '../../bench/runs/workload.ts';
 import { createAdmissionMeter } from '../../local/simulators/meters.ts';
-import { createOpenAiSimulator } from '../../local/simulators/openai-simulator.ts';
+import { createOpenAiSimulator, type OpenAiSimulator } from '../../local/simulators/openai-simulator.ts';
+import { answerRoom, withAnswers } from '../../src/core/capacity/answer-room.ts';
 import { chat, createSteppedClock } from '../helpers/openai-simulator.ts';
 
 const MINUTE_MS = 60_000;
@@ -54,19 +55,21 @@ describe('invented issues', () => {
   });
 });
 
+function ask(simulator: OpenAiSimulator, { text }: Call) {
+  const { instructions, maxCompletionTokens, responseFormat } = questionAsked();
+  return chat(simulator, {
+    text,
+    system: instructions,
+    body: { max_completion_tokens: maxCompletionTokens, response_format: structuredClone(responseFormat) as never },
+  });
+}
+
 describe('a workload', () => {
   test('knows what the simulator will take for each call, in tokens and in time', async () => {
     const { calls } = createWorkload({ seed: 5, count: 4 });
-    const { instructions, maxCompletionTokens, responseFormat } = questionAsked();
     const clock = createSteppedClock();
     const simulator = createOpenAiSimulator({ ...latencyOptions(5), clock });
-    const answers = calls.map(({ text }) =>
-      chat(simulator, {
-        text,
-        system: instructions,
-        body: { max_completion_tokens: maxCompletionTokens, response_format: structuredClone(responseFormat) as never },
-      }),
-    );
+    const answers = calls.map(call => ask(simulator, call));
     await clock.untilSleeping(calls.length);
     clock.advance(600_000);
     for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
@@ -74,6 +77,17 @@ describe('a workload', () => {
     expect(admitted.total.tokens).toBe(sum(calls.map(({ tokens }) => tokens)));
     expect(answered.latencySumMs).toBeCloseTo(sum(calls.map(({ latencyMs }) => latencyMs)));
   });
+
+  test.each([1, 2, 3, 4, 5])(
+    'teaches Fanfold the room for answers that its limits are reckoned with: seed %i',
+    async seed => {
+      const simulator = createOpenAiSimulator({ seed, latencyMs: 0 });
+      const { warmUp } = settingOf(caseNamed('tokens-learned'), seed);
+      const replies = await Promise.all(warmUp.calls.map(call => ask(simulator, call)));
+      const completions = replies.map(({ usage }) => usage.completion_tokens);
+      expect(answerRoom(withAnswers({}, completions), questionAsked().maxCompletionTokens)).toBe(LEARNED_ANSWER_TOKENS);
+    },
+  );
 
   test('differs from the one that warms up, under the same dice', () => {
     const { workload, warmUp } = settingOf(caseNamed('small'), 1);
