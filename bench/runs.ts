@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import { ensureAppBuilt } from '../local/app-build.ts';
+import { readMachine } from './machine.ts';
 import { type BenchCase, CASES, type ContenderName, quickened } from './runs/cases.ts';
 import { CONTENDERS, computeContender, measureContender } from './runs/contenders.ts';
 import {
@@ -52,6 +53,13 @@ function casesOf({ quick, cases, contenders: wanted }: RunsOptions): readonly Be
   return quick ? chosen.map(quickened) : chosen;
 }
 
+/** One contender's share of a bench. */
+interface Task {
+  readonly seed: number;
+  readonly bench: BenchCase;
+  readonly name: ContenderName;
+}
+
 async function figuresOf(name: ContenderName, setting: Setting, appFolder: string): Promise<SeedFigures> {
   const contender = CONTENDERS[name];
   if (contender.kind === 'computed') {
@@ -69,40 +77,44 @@ async function figuresOf(name: ContenderName, setting: Setting, appFolder: strin
 export async function benchRuns(options: RunsOptions): Promise<RunsBench> {
   const { seeds, parallel, log } = options;
   const appFolder = await ensureAppBuilt(log);
-  const limit = pLimit(parallel);
-  let [begun, done] = [0, 0];
+  const [machine, takenAt] = [readMachine(), new Date().toISOString()];
+  const cases = casesOf(options);
+  const seedNumbers = Array.from({ length: seeds }, (_, k) => k + 1);
+  // One seed after the other: a contender beside copies of itself alone would be measured under their load.
+  const tasks = seedNumbers.flatMap(seed =>
+    cases.flatMap(bench => bench.contenders.map(name => ({ seed, bench, name }))),
+  );
+  let done = 0;
 
-  async function measured(name: ContenderName, bench: BenchCase, seed: number): Promise<SeedFigures | string> {
+  async function measured({ seed, bench, name }: Task): Promise<Task & { readonly end: SeedFigures | string }> {
     const what = `${bench.name}, ${CONTENDERS[name].title}, seed ${seed}`;
-    begun += 1;
     try {
-      const figures = await limit(() => figuresOf(name, settingOf(bench, seed), appFolder));
-      log(`${++done} of ${begun}: ${what}: ${(figures.makespanMs / figures.lowerBoundMs).toFixed(3)} x bound`);
-      return figures;
+      const end = await figuresOf(name, settingOf(bench, seed), appFolder);
+      log(`${++done} of ${tasks.length}: ${what}: ${(end.makespanMs / end.lowerBoundMs).toFixed(3)} x bound`);
+      return { seed, bench, name, end };
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
-      log(`${++done} of ${begun}: ${what}: FAILED: ${text}`);
-      return `seed ${seed}: ${text}`;
+      log(`${++done} of ${tasks.length}: ${what}: FAILED: ${text}`);
+      return { seed, bench, name, end: `seed ${seed}: ${text}` };
     }
   }
 
-  async function contenderOf(name: ContenderName, bench: BenchCase): Promise<ContenderFigures> {
-    const seedNumbers = Array.from({ length: seeds }, (_, k) => k + 1);
-    const all = await Promise.all(seedNumbers.map(seed => measured(name, bench, seed)));
+  const ends = await pLimit(parallel).map(tasks, measured);
+  const contenderOf = (bench: BenchCase, name: ContenderName): ContenderFigures => {
+    const own = ends.filter(each => each.bench === bench && each.name === name).map(({ end }) => end);
     return {
       name,
       title: CONTENDERS[name].title,
-      seeds: all.filter(figures => typeof figures !== 'string'),
-      errors: all.filter(figures => typeof figures === 'string'),
+      seeds: own.filter(end => typeof end !== 'string'),
+      errors: own.filter(end => typeof end === 'string'),
     };
-  }
-
-  const cases = casesOf(options).map(async bench => ({
-    bench,
-    contenders: await Promise.all(bench.contenders.map(name => contenderOf(name, bench))),
-    takenAt: new Date().toISOString(),
-  }));
-  return { cases: await Promise.all(cases) };
+  };
+  return {
+    cases: cases.map(bench => ({
+      ...{ bench, takenAt, machine, parallel },
+      contenders: bench.contenders.map(name => contenderOf(bench, name)),
+    })),
+  };
 }
 
 /** The figures as tables for a terminal. */

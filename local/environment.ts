@@ -21,13 +21,12 @@ const SIMULATOR_KEY = 'simulator';
 /** Azurite slows down with the rows of a table, so the local ledger is spread wider than on Azure. */
 const LOCAL_TABLE_SHARDS = '16';
 
-/** Arguments of Node in the worker processes: a setting of the Functions host, here and on Azure. */
-const WORKER_ARGUMENTS = 'languageWorkers__node__arguments';
 /**
- * The heap that Node allows itself on an instance with 2 GB of memory. On a machine with much more, garbage would grow to
- * several times what is in use before it is collected.
+ * Arguments of Node in the worker processes, a setting of the Functions host, here and on Azure: the heap that Node allows
+ * itself on an instance with 2 GB of memory. On a machine with much more, garbage would grow to several times what is in use
+ * before it is collected.
  */
-const LOCAL_WORKER_ARGUMENTS = '--max-old-space-size=1024';
+export const LOCAL_WORKERS = { languageWorkers__node__arguments: '--max-old-space-size=1024' };
 
 /**
  * Chooses the service: the real one when its endpoint is set, else the simulator.
@@ -68,10 +67,10 @@ export function hostEnvironment(
       ? {}
       : { [endpoint.env]: simulatorUrl, [deployment.env]: service.deployment, [apiKey.env]: SIMULATOR_KEY };
   const merged = {
+    ...LOCAL_WORKERS,
     ...env,
     ...number,
     [tableShards.env]: env[tableShards.env] || LOCAL_TABLE_SHARDS,
-    [WORKER_ARGUMENTS]: env[WORKER_ARGUMENTS] ?? LOCAL_WORKER_ARGUMENTS,
     ...simulated,
     [storage.env]: connectionString,
   };

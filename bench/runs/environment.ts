@@ -8,7 +8,7 @@ const PRELOADED = ['./report-use.ts', './time-scale.ts'].map(moduleUrl);
 
 /** Settings of the app, of the host and of the SDK that somebody may have set in a shell: no contender sees them. */
 const SETTINGS_OF_SHELL =
-  /^(AI_|AZURE|OPENAI_|RATE_LIMIT|MAX_CONCURRENT|CACHE_|STORAGE_|FUNCTIONS_|AzureWebJobs|AzureFunctions|NODE_OPTIONS|BENCH_)/;
+  /^(AI_|AZURE|OPENAI_|RATE_LIMIT|MAX_CONCURRENT|CACHE_|STORAGE_|FUNCTIONS_|AzureWebJobs|AzureFunctions|languageWorkers|NODE_OPTIONS|BENCH_)/;
 
 /** The time that processes of a bench live in. */
 export interface TimeScale {

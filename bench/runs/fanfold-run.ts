@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { startAzurite } from '../../local/azurite.ts';
 import { hostEnvironment } from '../../local/environment.ts';
@@ -20,10 +21,7 @@ import { pollFor } from './waits.ts';
 import { DEPLOYMENT } from './workload.ts';
 
 const planSchema = z.looseObject({
-  estimatedCostUsd: z.number().nullish(),
-  expected: z
-    .looseObject({ durationMs: z.number().nullish(), boundBy: z.string().nullish(), costUsd: z.number().nullish() })
-    .nullish(),
+  expected: z.looseObject({ durationMs: z.number(), boundBy: z.string(), costUsd: z.number() }),
 });
 const startSchema = z.looseObject({ runId: z.string() });
 const statusSchema = z.looseObject({
@@ -49,12 +47,9 @@ interface RunEnd {
 const bodyOf = (issues: readonly Issue[]) => ({ source: { issues }, deployment: DEPLOYMENT });
 
 async function planRun(url: string, issues: readonly Issue[]): Promise<Plan> {
-  const { estimatedCostUsd, expected } = await ask(planSchema, `${url}/api/runs?plan=true`, bodyOf(issues));
-  return {
-    durationMs: expected?.durationMs ?? null,
-    boundBy: expected?.boundBy ?? null,
-    costUsd: expected?.costUsd ?? estimatedCostUsd ?? null,
-  };
+  const { expected } = await ask(planSchema, `${url}/api/runs?plan=true`, bodyOf(issues));
+  const { durationMs, boundBy, costUsd } = expected;
+  return { durationMs, boundBy, costUsd };
 }
 
 /** Starts a run; returns its id. */
@@ -90,6 +85,30 @@ async function sharesAtFirstEnd(ends: readonly Promise<RunEnd>[], callsEach: num
   return ends.map((_, k) => (k === first ? callsEach : others) / requests);
 }
 
+/** From the start of a run to the plan of the next one, which is to see it, in virtual milliseconds. */
+const SEEN_AFTER_MS = 5_000;
+
+/**
+ * Plans and starts runs, each one when those before it can be seen by its plan.
+ *
+ * @returns their ids, and what the last plan had expected of all of them since the start of the first
+ */
+async function startAll(place: Place, url: string, parts: readonly (readonly Issue[])[]) {
+  const { timeScale } = place.setting.bench;
+  let plan = await planRun(url, parts[0] ?? []);
+  const passedMs = await begin(place);
+  const ids: string[] = [];
+  for (const part of parts) {
+    if (ids.length > 0) {
+      await delay(SEEN_AFTER_MS / timeScale);
+      const next = await planRun(url, part);
+      plan = { ...next, durationMs: passedMs() + next.durationMs, costUsd: plan.costUsd + next.costUsd };
+    }
+    ids.push(await startRun(url, part));
+  }
+  return { ids, plan, passedMs };
+}
+
 /** Runs at one time, over equal parts of the workload. */
 async function runAll(place: Place, url: string): Promise<Taken> {
   const { setting } = place;
@@ -97,9 +116,7 @@ async function runAll(place: Place, url: string): Promise<Taken> {
   const { runs } = setting.bench;
   const size = issues.length / runs;
   const parts = Array.from({ length: runs }, (_, k) => issues.slice(k * size, (k + 1) * size));
-  const plan = runs === 1 ? await planRun(url, issues) : null;
-  const passedMs = await begin(place);
-  const ids = await Promise.all(parts.map(part => startRun(url, part)));
+  const { ids, plan, passedMs } = await startAll(place, url, parts);
   const ending = ids.map(id => pollFor(() => endOfRun(url, id), looks(setting)));
   const shares = runs === 1 ? null : await sharesAtFirstEnd(ending, size, place);
   const ends = await Promise.all(ending);

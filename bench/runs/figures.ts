@@ -1,4 +1,5 @@
 import type { AdmissionFigures } from '../../local/simulators/meters.ts';
+import type { Machine } from '../machine.ts';
 import type { BenchCase, ContenderName } from './cases.ts';
 import type { Computed } from './computed.ts';
 import type { Measured } from './contenders.ts';
@@ -26,8 +27,8 @@ export interface SeedFigures {
   readonly unanswered: number;
   readonly memoryBytes: number | null;
   readonly largestHistory: number | null;
-  /** Beyond the lower bound, in real milliseconds of one of the calls at a time, for each issue. */
-  readonly overheadMs: number;
+  /** Beyond the lower bound, in real milliseconds of one of the calls at a time, for each issue; null where limits bound. */
+  readonly overheadMs: number | null;
   readonly plan: Plan | null;
   readonly costUsd: number | null;
   readonly shares: readonly number[] | null;
@@ -47,6 +48,10 @@ export interface ContenderFigures {
 export interface CaseFigures {
   readonly bench: BenchCase;
   readonly takenAt: string;
+  /** Cases may be measured on different machines. */
+  readonly machine: Machine;
+  /** Contenders at work at one time. */
+  readonly parallel: number;
   readonly contenders: readonly ContenderFigures[];
 }
 
@@ -85,7 +90,7 @@ function figuresOf(setting: Setting, makespanMs: number, admitted: AdmissionFigu
     shareOfLimit: shareOfLimit(admitted, setting),
     mostInMinute: limitedBy === null ? null : admitted.most.slidingMinute[limitedBy] / limitOf(setting),
     throttledPer100: (100 * throttled) / admitted.total.requests,
-    overheadMs: (beyondMs * bench.concurrency) / workload.calls.length,
+    overheadMs: limitedBy === null ? (beyondMs * bench.concurrency) / workload.calls.length : null,
   };
 }
 

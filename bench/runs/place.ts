@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { LOCAL_WORKERS } from '../../local/environment.ts';
 import { CEILING_VARIABLE, SETTINGS } from '../../src/core/settings.ts';
 import type { TimeScale } from './environment.ts';
 import type { BenchHost, Simulator } from './rig.ts';
@@ -6,11 +7,11 @@ import { startBenchHost } from './rig.ts';
 import type { Setting } from './setting.ts';
 import { middleOfMinute } from './waits.ts';
 
-/** What a plan says before the run; null where it does not. */
+/** What a plan says before the run. */
 export interface Plan {
-  readonly durationMs: number | null;
-  readonly boundBy: string | null;
-  readonly costUsd: number | null;
+  readonly durationMs: number;
+  readonly boundBy: string;
+  readonly costUsd: number;
 }
 
 /** What a contender has done, by its own account and by that of the simulator. */
@@ -51,13 +52,13 @@ const PATIENCE = 6;
 const LEAST_PATIENCE_MS = 1_200_000;
 
 /**
- * How to look for the end of a workload.
+ * How to look for the end of a workload: a limit may have admitted more than its share, calls are never more than there are.
  *
  * @param share - of the measured workload. Default 1
  */
-export function looks({ lowerBound, bench: { timeScale } }: Setting, share = 1) {
+export function looks({ lowerBound, freeBound, bench: { timeScale } }: Setting, share = 1) {
   const giveUpMs = Math.ceil(Math.max(LEAST_PATIENCE_MS, PATIENCE * lowerBound.lengthMs) / timeScale);
-  return { notBeforeMs: (share * lowerBound.lengthMs) / timeScale, giveUpMs };
+  return { notBeforeMs: (share * freeBound.lengthMs) / timeScale, giveUpMs };
 }
 
 /** The same for the issues that come before. */
@@ -98,5 +99,6 @@ export function startHostFor(
   env: Record<string, string>,
 ): Promise<BenchHost> {
   const latencyProfile = setting.bench.hasStorageWaits ? `azure-storage:${setting.seed}` : undefined;
-  return startBenchHost({ appFolder, stateFile: join(folder, 'state.db'), latencyProfile, env });
+  const stateFile = join(folder, 'state.db');
+  return startBenchHost({ appFolder, stateFile, latencyProfile, env: { ...LOCAL_WORKERS, ...env } });
 }

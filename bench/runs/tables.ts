@@ -35,8 +35,8 @@ type Pick = (figures: SeedFigures) => number | null;
 const ratio: Pick = ({ makespanMs, lowerBoundMs }) => makespanMs / lowerBoundMs;
 const ownRatio: Pick = ({ makespanMs, ownBoundMs, shareOfLimit }) =>
   shareOfLimit === null ? null : makespanMs / ownBoundMs;
-const planOfDuration: Pick = ({ plan, makespanMs }) => (plan?.durationMs == null ? null : plan.durationMs / makespanMs);
-const planOfCost: Pick = ({ plan, costUsd }) => (plan?.costUsd == null || !costUsd ? null : plan.costUsd / costUsd);
+const planOfDuration: Pick = ({ plan, makespanMs }) => (plan === null ? null : plan.durationMs / makespanMs);
+const planOfCost: Pick = ({ plan, costUsd }) => (plan === null || !costUsd ? null : plan.costUsd / costUsd);
 const greaterShare: Pick = ({ shares }) => (shares === null ? null : Math.max(...shares));
 
 interface Column {
@@ -78,7 +78,7 @@ function cellsOf({ pick, show, hasRange }: Column, seeds: readonly SeedFigures[]
 const gaveUp = ({ seeds }: ContenderFigures) => seeds.some(({ unanswered }) => unanswered > 0);
 
 /** The table of a case, and above it what it is about. */
-export function caseTable({ bench, contenders }: CaseFigures): string {
+export function caseTable({ bench, contenders, parallel }: CaseFigures): string {
   const columns = columnsOf(contenders);
   const heads = columns.flatMap(({ head, hasRange }) => (hasRange ? [head, 'range'] : [head]));
   const rows = contenders.map(contender => [
@@ -92,11 +92,11 @@ export function caseTable({ bench, contenders }: CaseFigures): string {
   return [
     `${bench.name}: ${bench.title}, ${bench.concurrency} calls at a time`,
     `lower bound ${median(bound, seconds)} by ${first?.lowerBoundBy ?? NONE}; ` +
-      `${contenders[0]?.seeds.length ?? 0} seeds; time scale ${bench.timeScale}` +
+      `${contenders[0]?.seeds.length ?? 0} seeds; time scale ${bench.timeScale}; ${parallel} contenders at one time` +
       (expected.size > 0 ? `; bound by the plan's word: ${[...expected].join(', ')}` : ''),
     '',
     plainTable([['', ...heads], ...rows], ['left', ...heads.map(() => 'right' as const)]),
-    ...(contenders.some(gaveUp) ? ['* left issues without an answer: its time is that of the others'] : []),
+    ...(contenders.some(gaveUp) ? ['* left issues without an answer: its time is until it ended'] : []),
     ...(failures.length > 0 ? ['', ...failures.map(failure => `FAILED: ${failure}`)] : []),
   ].join('\n');
 }

@@ -44,6 +44,7 @@ test('the quick bench of runs has everyone answer every issue, and none faster t
   expect(shares).toHaveLength(2);
   expect(Math.min(...shares)).toBeGreaterThan(0.2);
   expect(together?.contenders[0]?.seeds[0]?.mostInMinute).toBeGreaterThan(0);
+  expect(together?.contenders[0]?.seeds[0]?.plan?.durationMs).toBeGreaterThan(0);
   const text = formatRunsBench(bench);
   for (const { title } of contenders) expect(text).toContain(title);
   expect(text).not.toMatch(/NaN|undefined|FAILED/);
