@@ -32,6 +32,8 @@ export interface RetryEnd {
   readonly attempt: number;
   /** False where nothing was left undone. */
   readonly isStarted: boolean;
+  /** Whether the attempt was there already, by the same request. */
+  readonly isReplayed: boolean;
 }
 
 const MINUTE_MS = 60_000;
@@ -49,6 +51,10 @@ function post(path: string, body: RunBody | RetryRequest | null = null, moreHead
   return { method: 'POST', path, body: JSON.stringify(body ?? {}), headers, timeoutMs: 5 * MINUTE_MS };
 }
 
+function keyHeader(idempotencyKey: string | null) {
+  return idempotencyKey === null ? {} : { 'idempotency-key': idempotencyKey };
+}
+
 /** What changes a run that was started. */
 function runChanges(url: string, app: Pick<ReturnType<typeof createAppFetch>, 'send' | 'sendPatiently'>) {
   return {
@@ -62,8 +68,8 @@ function runChanges(url: string, app: Pick<ReturnType<typeof createAppFetch>, 's
     async retry(runId: string, body: RetryRequest): Promise<RetryEnd> {
       const send = body.attempt === undefined ? app.send : app.sendPatiently;
       const answer = await send(post(runPath(runId, '/retry'), body));
-      const { attempt } = parseReply(url, RetryReplySchema, acceptedText(url, answer));
-      return { attempt, isStarted: 'httpStatus' in answer && answer.httpStatus === 202 };
+      const { attempt, replayed } = parseReply(url, RetryReplySchema, acceptedText(url, answer));
+      return { attempt, isStarted: 'httpStatus' in answer && answer.httpStatus === 202, isReplayed: replayed };
     },
 
     /** Deletes a run; may be said again. */
@@ -94,11 +100,13 @@ export function createApiClient(context: Context, options: { readonly url: strin
 
     upload: (file: IssueFile) => json(UploadReplySchema, app.send(uploadOf(file))),
 
-    plan: (body: RunBody) => json(PlanReplySchema, app.sendPatiently(post('runs?plan=true', body))),
+    /** By the key of its start, the plan of a run that has ended counts what that has answered. */
+    plan: (body: RunBody, idempotencyKey: string | null = null) =>
+      json(PlanReplySchema, app.sendPatiently(post('runs?plan=true', body, keyHeader(idempotencyKey)))),
 
     /** Starts once, however often the request has to be sent: the key makes the app answer a repetition with the same run. */
     start: (body: RunBody, idempotencyKey: string) =>
-      json(StartReplySchema, app.sendPatiently(post('runs', body, { 'idempotency-key': idempotencyKey }))),
+      json(StartReplySchema, app.sendPatiently(post('runs', body, keyHeader(idempotencyKey)))),
 
     status: (runId: string) => json(RunStatusSchema, app.send({ path: runPath(runId) })),
 

@@ -5,7 +5,7 @@ import { createPaceMeter, type Pace } from './pace.ts';
 import { takenText, waitingText } from './run-words.ts';
 import type { Terminal } from './terminal.ts';
 
-type Shown = Pick<RunStatus, 'status' | 'progress' | 'phase' | 'waitingFor' | 'caps'>;
+type Shown = Pick<RunStatus, 'status' | 'progress' | 'phase' | 'waitingFor' | 'caps' | 'taken'>;
 
 /** Shows how far a run is. */
 export interface ProgressView {

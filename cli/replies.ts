@@ -3,6 +3,7 @@ import { BoundSchema } from '../src/core/capacity/messages.ts';
 import { RunSummarySchema } from '../src/core/contracts.ts';
 import { ProgressSchema } from '../src/core/progress.ts';
 import { WishSchema } from '../src/core/run-control.ts';
+import { RunFiguresSchema } from '../src/core/run-figures.ts';
 
 /** Answer of `POST /api/uploads`. */
 export const UploadReplySchema = z.object({ uploadId: z.string(), issues: z.int(), distinct: z.int() });
@@ -10,6 +11,8 @@ export const UploadReplySchema = z.object({ uploadId: z.string(), issues: z.int(
 /** Answer of `POST /api/runs`. */
 export const StartReplySchema = z.object({ runId: z.string(), replayed: z.boolean() });
 export type StartReply = z.infer<typeof StartReplySchema>;
+
+const NO_FIGURES = { hitRate: null, storagePerIssue: 0, tokensPerMinute: null, streams: 0 };
 
 /** Answer of `GET /api/runs/{id}`. */
 export const RunStatusSchema = z.object({
@@ -20,10 +23,19 @@ export const RunStatusSchema = z.object({
   deployment: z.string(),
   createdAt: z.string(),
   progress: ProgressSchema.extend({ total: z.int().nullable(), done: z.int() }),
+  figures: z
+    .object({
+      hitRate: z.number().nullable(),
+      storagePerIssue: z.number(),
+      tokensPerMinute: RunFiguresSchema.shape.tokensPerMinute.nullable(),
+      streams: z.int(),
+    })
+    .default(NO_FIGURES),
   waitingFor: BoundSchema.default(null),
   caps: z
     .object({ maxCostUsd: z.number().nullable(), maxTokens: z.int().nullable() })
     .default({ maxCostUsd: null, maxTokens: null }),
+  taken: z.object({ tokens: z.number(), usd: z.number().nullable() }).default({ tokens: 0, usd: null }),
   control: WishSchema,
   attempt: z.int(),
   attempts: z
@@ -34,7 +46,7 @@ export const RunStatusSchema = z.object({
 });
 
 /** Answer of `POST /api/runs/{id}/retry`, as far as it is one for a start and for nothing to do. */
-export const RetryReplySchema = z.object({ attempt: z.int() });
+export const RetryReplySchema = z.object({ attempt: z.int(), replayed: z.boolean().default(false) });
 
 /** Answer of `GET /api/runs`. */
 export const RunListSchema = z.object({ runs: z.array(RunStatusSchema) });

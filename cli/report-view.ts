@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ANALYSES } from '../src/core/analyses.ts';
 import { countOf, countText, durationText, percentText, rateText, usdText } from '../src/core/format.ts';
 import type { ErrorGroup, Report } from '../src/core/report.ts';
+import { callsText, ofLimitText, waitsText } from './figure-words.ts';
 import { plainTable } from './plain-table.ts';
 import { type Paint, plain } from './terminal.ts';
 
@@ -128,36 +129,17 @@ function timeLines({ callMs, spentMs, durationMs, attempt, total, notStarted, in
   return lines;
 }
 
-/** What each kind of wait is for. */
-const WAITS: Readonly<Record<keyof Report['waitedMs'], string>> = {
-  tokens: 'for tokens',
-  requests: 'for requests',
-  service: 'for the service',
-  budget: 'for the budget',
-  paused: 'paused',
-};
-
 function serviceLines(report: Report): Line[] {
-  const { calls, coalesced, cached, deferrals, throttled, storage, waitedMs, streams } = report;
-  const notes = [
-    coalesced > 0 ? `${countText(coalesced)} answered by the call of an equal issue` : '',
-    cached > 0 ? `${countText(cached)} from the cache` : '',
-    throttled > 0 ? `${countText(throttled)} refused for its limits` : '',
-    deferrals > 0 ? `${countText(deferrals)} times put back because the service was busy` : '',
-  ].filter(text => text !== '');
-  const waits = Object.entries(WAITS).flatMap(([bound, text]) => {
-    const waitMs = waitedMs[bound as keyof typeof waitedMs] / Math.max(1, streams);
-    return waitMs >= 1_000 ? [`${durationText(waitMs)} ${text}`] : [];
-  });
+  const { storage, waitedMs, streams } = report;
+  const waits = waitsText(waitedMs, streams);
   const limits = (['tokens', 'requests'] as const).flatMap(unit => {
-    const { achieved, allowed } = report[`${unit}PerMinute`];
-    const share = allowed === null ? '' : ` of ${countText(allowed)} (${percentText(achieved / allowed)})`;
-    return achieved > 0 ? [`${countText(achieved)}${share} ${unit}`] : [];
+    const rate = report[`${unit}PerMinute`];
+    return rate.achieved > 0 ? [`${ofLimitText(rate)} ${unit}`] : [];
   });
   return [
-    ['Calls', [countText(calls), ...notes].join(', ')],
+    ['Calls', callsText(report)],
     ...(limits.length > 0 ? [[minuteName(report), limits.join(', ')] as const] : []),
-    ...(waits.length > 0 ? [['Waits', `${waits.join(', ')}, in each stream on average`] as const] : []),
+    ...(waits === null ? [] : [['Waits', waits] as const]),
     ...(storage.operations > 0
       ? [['Storage', `${storage.perIssue.toFixed(1)} operations an issue, ${storageText(storage)} each`] as const]
       : []),

@@ -46,7 +46,7 @@ export async function runIssues(context: Context, client: ApiClient, job: RunJob
   await prepareFolder(job.folder ?? RESULTS_FOLDER);
   const { uploadId } = await client.upload(job.file);
   const body: RunBody = { ...job.settings, source: { uploadId } };
-  const plan = await client.plan(body);
+  const plan = await client.plan(body, job.idempotencyKey);
   for (const line of planLines(plan)) say(line);
   const isGo = await isAgreed(context, plan, job.yes);
   signal.throwIfAborted();
@@ -77,7 +77,7 @@ function startedLine({ runId, replayed }: StartReply): string {
 }
 
 async function isAgreed({ terminal }: Context, plan: PlanReply, yes: boolean): Promise<boolean> {
-  if (plan.service.simulator) return true;
+  if (plan.service.simulator || plan.calls === 0) return true;
   const sentence = costSentence(plan);
   const { confirm } = terminal;
   const ask = yes ? () => true : confirm && (() => confirm('Start it?'));

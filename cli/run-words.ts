@@ -15,14 +15,13 @@ export function waitingText({ status, waitingFor }: Pick<RunStatus, 'status' | '
   return waitingFor && WAITING[waitingFor];
 }
 
-/** How much of a run's cap is taken, by the cap that is nearer; null without one. */
-export function takenText({ progress, caps }: Pick<RunStatus, 'progress' | 'caps'>): string | null {
+/** How much of a run's cap all of its attempts have taken, by the cap that is nearer; null without one. */
+export function takenText({ taken, caps }: Pick<RunStatus, 'taken' | 'caps'>): string | null {
   const { maxCostUsd, maxTokens } = caps;
-  const { costUsd, usage } = progress;
-  const tokens = usage.promptTokens + usage.completionTokens;
+  const { tokens, usd } = taken;
   const ofTokens = maxTokens === null ? -1 : tokens / maxTokens;
-  if (maxCostUsd !== null && costUsd !== null && costUsd / maxCostUsd >= ofTokens) {
-    return `${usdText(costUsd)} of ${usdText(maxCostUsd)} taken`;
+  if (maxCostUsd !== null && usd !== null && usd / maxCostUsd >= ofTokens) {
+    return `${usdText(usd)} of ${usdText(maxCostUsd)} taken`;
   }
   return maxTokens === null ? null : `${countText(tokens)} of ${countText(maxTokens)} tokens taken`;
 }

@@ -1,12 +1,14 @@
-import { countText, durationText, usdText } from '../src/core/format.ts';
+import { countText, durationText, percentText, usdText } from '../src/core/format.ts';
 import { isUnderWay, type RunStatus } from '../src/core/run-status.ts';
+import { callsText, ofLimitText, waitsText } from './figure-words.ts';
 import { plainTable } from './plain-table.ts';
 import { takenText, waitingText } from './run-words.ts';
 
 /** A run's status in a few lines. */
 export function statusView(status: RunStatus): string[] {
   const { runId, analysis, deployment, progress, summary, error, phase } = status;
-  const { total, done, succeeded, failed, skipped, costUsd, deferrals } = progress;
+  const { total, done, succeeded, failed, skipped } = progress;
+  const { usd } = status.taken;
   const counts = `${countText(succeeded)} succeeded, ${countText(failed)} failed, ${countText(skipped)} skipped`;
   const waiting = waitingText(status);
   const taken = takenText(status);
@@ -16,13 +18,26 @@ export function statusView(status: RunStatus): string[] {
     `  ${countText(done)} of ${total === null ? '?' : countText(total)} done: ${counts}${notStarted}`,
     `  "${analysis}" on deployment ${deployment}, ${timesText(status)}`,
     ...(waiting !== null && waiting !== status.status ? [`  ${waiting}`] : []),
-    ...(costUsd === null
-      ? []
-      : [`  cost ${isUnderWay(status.status) ? 'so far ' : ''}${usdText(costUsd)} by list price`]),
+    ...(usd === null ? [] : [`  cost ${isUnderWay(status.status) ? 'so far ' : ''}${usdText(usd)} by list price`]),
     ...(taken === null ? [] : [`  ${taken}`]),
-    ...(deferrals > 0 ? [`  ${countText(deferrals)} times put back because the service was busy`] : []),
+    ...figureLines(status).map(line => `  ${line}`),
     ...(summary?.verdict ? [`  ${summary.verdict.sentence}`] : []),
     ...(error ? [`  ${error}`] : []),
+  ];
+}
+
+/** What the run has taken, as far as there is anything to tell. */
+function figureLines({ progress, figures }: RunStatus): string[] {
+  const { hitRate, storagePerIssue, tokensPerMinute, streams } = figures;
+  const without = hitRate ? `; ${percentText(hitRate)} of the answers took no call` : '';
+  const waits = waitsText(progress.waitedMs, streams);
+  return [
+    ...(progress.calls + progress.cached + progress.deferrals > 0 ? [`calls: ${callsText(progress)}${without}`] : []),
+    ...(tokensPerMinute && tokensPerMinute.achieved > 0
+      ? [`tokens a minute, as the limits count them: ${ofLimitText(tokensPerMinute)}`]
+      : []),
+    ...(waits === null ? [] : [`waits: ${waits}`]),
+    ...(storagePerIssue > 0 ? [`storage: ${storagePerIssue.toFixed(1)} operations an issue`] : []),
   ];
 }
 

@@ -46,7 +46,10 @@ export function retryCommand(context: Context, exit: (code: number) => void): Co
   });
 }
 
-function retriedLine(client: ApiClient, runId: string, { attempt, isStarted }: RetryEnd): string {
+function retriedLine(client: ApiClient, runId: string, { attempt, isStarted, isReplayed }: RetryEnd): string {
   if (!isStarted) return `Run ${runId} left nothing undone: nothing was started.`;
-  return `Run ${runId} is started again, attempt ${attempt}. Watch it with: ${commandLine(client, 'status', runId, '--watch')}`;
+  const said = isReplayed
+    ? `Attempt ${attempt} of run ${runId} was started already, and is not started twice.`
+    : `Run ${runId} is started again, attempt ${attempt}.`;
+  return `${said} Watch it with: ${commandLine(client, 'status', runId, '--watch')}`;
 }

@@ -13,35 +13,45 @@ import type { ResultsStore } from '../services/results.ts';
 import type { RunStore } from '../services/run-store.ts';
 import { defineActivity } from './define-activity.ts';
 import { openAnswerKeeper } from './keep-answers.ts';
+import { type DeletionServices, unlessDeleted } from './unless-deleted.ts';
 
-interface Services {
+interface Services extends DeletionServices {
   readonly pages: Pick<IssuePages, 'all'>;
   /** The ledger over that many tables. */
   readonly ledger: (shards: number) => Pick<LedgerStore, 'openReader'>;
   readonly results: Pick<ResultsStore, 'openWriter' | 'writeReport'>;
-  readonly runs: Pick<RunStore, 'finish'>;
+  readonly runs: Pick<RunStore, 'finish' | 'read'>;
   readonly cache: Pick<AnswerCache, 'openWriter'>;
 }
 
-/** Folds issues and ledger of a run into results and report, and puts the figures into the run's row. */
-export function createBuildReport({ pages, ledger, results, runs, cache }: Services) {
+/**
+ * Folds issues and ledger of a run into results and report, and puts the figures into the run's row. Of a run that was
+ * deleted meanwhile nothing stays.
+ */
+export function createBuildReport(services: Services) {
   return defineActivity(CONTRACTS.buildReport, async (input, log) => {
-    const analysis = analysisNamed(input.plan.analysis);
-    const builder = createReportBuilder(input, analysis.table);
-    const writer = results.openWriter(input.runId, answerFields(analysis));
-    const keeper = openAnswerKeeper(cache, input, log);
-    for await (const { line, placed } of resultLines({ pages, ledger }, input)) {
-      builder.add(line);
-      await writer.add(line);
-      await keeper.add(line, placed.fingerprint);
-    }
-    await Promise.all([writer.close(), keeper.close()]);
-    const { summary, report } = builder.build();
-    await results.writeReport(input.runId, report);
-    await runs.finish(input.runId, summary);
+    const { summary, report } = await unlessDeleted(services, input, () => fold(services, input, log));
+    await services.runs.finish(input.runId, summary);
     log(endLine(report));
     return summary;
   });
+}
+
+async function fold(services: Services, input: ReportInput, log: (line: string) => void) {
+  const { results, cache } = services;
+  const analysis = analysisNamed(input.plan.analysis);
+  const builder = createReportBuilder(input, analysis.table);
+  const writer = results.openWriter(input.runId, answerFields(analysis));
+  const keeper = openAnswerKeeper(cache, input, log);
+  for await (const { line, placed } of resultLines(services, input)) {
+    builder.add(line);
+    await writer.add(line);
+    await keeper.add(line, placed.fingerprint);
+  }
+  await Promise.all([writer.close(), keeper.close()]);
+  const built = builder.build();
+  await results.writeReport(input.runId, built.report);
+  return built;
 }
 
 /** Codes and counts; no text of an issue is logged. */

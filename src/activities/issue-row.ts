@@ -45,8 +45,9 @@ export const NOTHING_SEEN: Seen = {
 };
 
 /** What the calls of a delivery have seen of the service. */
-export function seenBy({ calls, admittedTokens, throttled, retryAfterMs, limits, usage, costUsd }: Spent): Seen {
-  return { ...NOTHING_SEEN, calls, admittedTokens, throttled, retryAfterMs, limits, usage, costUsd };
+export function seenBy(spent: Spent): Seen {
+  const { calls, admittedTokens, throttled, retryAfterMs, limits, usage, costUsd, lastUsage } = spent;
+  return { ...NOTHING_SEEN, calls, admittedTokens, throttled, retryAfterMs, limits, usage, costUsd, lastUsage };
 }
 
 /** What an output tells that has all to tell that no other has told. */

@@ -1,7 +1,7 @@
 import { analysisNamed } from '../core/analyses.ts';
 import { type Analysis, estimatedPromptTokens, messagesFor, questionOf } from '../core/analysis.ts';
-import { cachedRow, familyOf, isKept, progressOfRow } from '../core/answer-cache.ts';
-import { CONTRACTS, type RunInput } from '../core/contracts.ts';
+import { cachedRow, familyOf, isKept, progressOfCalls, progressOfRow } from '../core/answer-cache.ts';
+import { CONTRACTS, type Loaded, type RunInput } from '../core/contracts.ts';
 import type { LedgerRow, SettledRow } from '../core/ledger.ts';
 import { addProgress, NO_PROGRESS, type Progress } from '../core/progress.ts';
 import type { AnswerCache } from '../services/answer-cache.ts';
@@ -10,8 +10,9 @@ import type { IssuePages } from '../services/issue-pages.ts';
 import type { IssueSource } from '../services/issue-source.ts';
 import type { LedgerStore } from '../services/ledger-store.ts';
 import { defineActivity } from './define-activity.ts';
+import { type DeletionServices, unlessDeleted } from './unless-deleted.ts';
 
-interface Services {
+interface Services extends DeletionServices {
   readonly blobs: Pick<BlobStore, 'chunks'>;
   readonly pages: Pick<IssuePages, 'write' | 'writeOpen'>;
   readonly source: Pick<IssueSource, 'readIssues' | 'placeIssues'>;
@@ -25,23 +26,26 @@ interface Services {
  * Reads a run's source, finds equal issues, stores all of it page by page, and finds out what is still to be done: what
  * an earlier attempt of the run has answered stays, and what the cache answers is settled here, a hundred rows a request.
  *
- * A second delivery writes the same over the first one's.
+ * A second delivery writes the same over the first one's. Of a run that was deleted meanwhile nothing stays.
  */
 export function createLoadIssues(services: Services) {
-  return defineActivity(CONTRACTS.loadIssues, async input => {
-    const { runId, attempt, plan } = input;
-    const analysis = analysisNamed(plan.analysis);
-    const work = await store(services, input, analysis);
-    if (attempt > 1) await keepAnswered(services, input, work);
-    if (plan.useCache) await settleCached(services, input, analysis, work);
-    const { total, indexes, promptTokens, isDone, kept } = work;
-    const open = [...indexes.keys()].filter(unit => isDone[unit] !== 1);
-    await services.pages.writeOpen(runId, attempt, open.length === indexes.length ? null : open);
-    const sum = open.reduce((tokens, unit) => tokens + (promptTokens[unit] ?? 0), 0);
-    const promptTokensMost = open.reduce((most, unit) => Math.max(most, promptTokens[unit] ?? 0), 0);
-    const promptTokensEach = open.length === 0 ? 0 : sum / open.length;
-    return { total, units: open.length, kept, promptTokensEach, promptTokensMost };
-  });
+  return defineActivity(CONTRACTS.loadIssues, input => unlessDeleted(services, input, () => load(services, input)));
+}
+
+async function load(services: Services, input: RunInput): Promise<Loaded> {
+  const { runId, attempt, plan } = input;
+  const analysis = analysisNamed(plan.analysis);
+  const work = await store(services, input, analysis);
+  if (attempt > 1) await keepAnswered(services, input, work);
+  if (plan.useCache) await settleCached(services, input, analysis, work);
+  const { total, indexes, promptTokens, isDone, earlier } = work;
+  const kept = [...earlier.values()].map(progressOfCalls).reduce(addProgress, work.kept);
+  const open = [...indexes.keys()].filter(unit => isDone[unit] !== 1);
+  await services.pages.writeOpen(runId, attempt, open.length === indexes.length ? null : open);
+  const sum = open.reduce((tokens, unit) => tokens + (promptTokens[unit] ?? 0), 0);
+  const promptTokensMost = open.reduce((most, unit) => Math.max(most, promptTokens[unit] ?? 0), 0);
+  const promptTokensEach = open.length === 0 ? 0 : sum / open.length;
+  return { total, units: open.length, kept, promptTokensEach, promptTokensMost };
 }
 
 /** What a run has to do: lists by the number of the distinct issue, as lean as a hundred thousand of them ask for. */
@@ -64,6 +68,7 @@ interface Work {
 
 function keep(work: Work, unit: number, row: SettledRow): void {
   work.isDone[unit] = 1;
+  work.earlier.delete(unit);
   const copies = work.copies.get(work.indexes[unit] ?? -1) ?? 0;
   work.kept = addProgress(work.kept, progressOfRow(row, copies));
 }

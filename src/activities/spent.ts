@@ -18,6 +18,8 @@ export interface Spent {
   readonly spentMs: SpentMs;
   readonly usage: Usage;
   readonly costUsd: number | null;
+  /** Of the call that was answered last; null without one. */
+  readonly lastUsage: Usage | null;
   readonly requestId: string | null;
   /** Time and end of the call that was answered last; null without one. */
   readonly callMs: number | null;
@@ -38,6 +40,7 @@ export const NOTHING_SPENT: Spent = {
   spentMs: NO_TIME,
   usage: NO_USAGE,
   costUsd: 0,
+  lastUsage: null,
   requestId: null,
   callMs: null,
   answeredAtMs: null,
@@ -72,6 +75,7 @@ export function withAnswer(
     limits: limits ?? spent.limits,
     usage: addUsage(spent.usage, usage),
     costUsd: addCost(spent.costUsd, costUsd(usage, model)),
+    lastUsage: usage,
     requestId,
     callMs: call.callMs,
     answeredAtMs: call.answeredAtMs,

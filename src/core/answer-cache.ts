@@ -1,5 +1,5 @@
 import type { Analysis } from './analysis.ts';
-import { factsOf, type LedgerRow, NO_FACTS, type SettledRow } from './ledger.ts';
+import { factsOf, type LedgerFacts, type LedgerRow, NO_FACTS, type SettledRow } from './ledger.ts';
 import { NO_PROGRESS, type Progress } from './progress.ts';
 import type { Usage } from './usage.ts';
 
@@ -59,18 +59,20 @@ export function isKept(row: LedgerRow | null): row is SettledRow {
   return row?.state === 'settled' && row.outcome !== 'failed';
 }
 
+/** What the calls of a row took, whatever came of them. */
+export function progressOfCalls({ calls, admittedTokens, usage, costUsd }: LedgerFacts): Progress {
+  return { ...NO_PROGRESS, calls, admittedTokens, usage, costUsd };
+}
+
 /** What a settled issue and its copies come to, as streams count it. */
 export function progressOfRow(row: SettledRow, copies: number): Progress {
-  const { outcome, cached, calls, admittedTokens, usage, costUsd } = row;
+  const { outcome, cached } = row;
   const isSuccess = outcome === 'succeeded';
   return {
-    ...NO_PROGRESS,
+    ...progressOfCalls(row),
     [outcome]: 1 + copies,
     coalesced: isSuccess ? copies : 0,
     cached: isSuccess && cached ? 1 + copies : 0,
-    calls,
-    admittedTokens,
-    usage,
-    costUsd,
+    withoutCall: isSuccess ? copies + (cached ? 1 : 0) : 0,
   };
 }

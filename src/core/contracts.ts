@@ -30,7 +30,10 @@ export const LoadedSchema = z.object({
   total: z.int(),
   /** Distinct issues that are still to be analysed: one call each at most. */
   units: z.int(),
-  /** What has its outcome already: from the cache, or from an earlier attempt of the run. */
+  /**
+   * What has its outcome already: from the cache, or from an earlier attempt of the run. Calls, tokens and cost are
+   * those of all earlier attempts, also for what is to be done again.
+   */
   kept: ProgressSchema,
   /** Mean prompt of a unit by the service's rule of admission: four characters a token; 0 without units. */
   promptTokensEach: z.number(),
@@ -100,7 +103,7 @@ export type AnalyzeInput = z.infer<typeof AnalyzeInputSchema>;
 const SeenSchema = z.object({
   /**
    * Requests sent that no output of this attempt of the run has told of: by this delivery, and by those before it that
-   * threw. So with what follows, up to the cost.
+   * threw. So with what follows, up to `lastUsage`.
    */
   calls: z.int(),
   /** Tokens that the service counted for admission, over the requests that it admitted. */
@@ -109,6 +112,8 @@ const SeenSchema = z.object({
   throttled: z.int(),
   usage: UsageSchema,
   costUsd: z.number().nullable(),
+  /** What the last answered one alone was billed; null without one. */
+  lastUsage: UsageSchema.nullable(),
   /** The longest wait that the service asked this delivery for; null if it asked for none. */
   retryAfterMs: z.number().nullable(),
   /** The newest figures that this delivery was given. */
@@ -192,7 +197,7 @@ export const RunSummarySchema = z.object({
   notStarted: z.int(),
   /** Successes answered from the cache, or by an equal call of another run in flight; copies counted. */
   cached: z.int(),
-  /** Successes answered by the call of an equal issue of the run. */
+  /** Successes of issues equal to another one of the run, whose answer they share; cached ones among them. */
   coalesced: z.int(),
   /** Of this attempt. */
   batches: z.int(),

@@ -15,7 +15,7 @@ export type SettledOutcome = 'succeeded' | 'failed' | 'skipped';
 export type LedgerRow = LedgerFacts & {
   /**
    * Calls of this attempt of the run that no output has told of: those of deliveries that threw. In a settled row, what
-   * the settling delivery told, in case that its output was lost. None in a row of an older version.
+   * the settling delivery told, in case that its output was lost. None, or not all of it, in a row of an older version.
    */
   readonly untold?: CallCounts;
 } & (
@@ -61,12 +61,25 @@ export interface CallCounts {
   readonly usage: Usage;
   /** US dollars; null once a model without a known price answered. */
   readonly costUsd: number | null;
+  /** Of the call that was answered last, alone; null without one. */
+  readonly lastUsage: Usage | null;
 }
 
 /** No call. */
-export const NO_CALLS: CallCounts = { calls: 0, admittedTokens: 0, throttled: 0, usage: NO_USAGE, costUsd: 0 };
+export const NO_CALLS: CallCounts = {
+  calls: 0,
+  admittedTokens: 0,
+  throttled: 0,
+  usage: NO_USAGE,
+  costUsd: 0,
+  lastUsage: null,
+};
 
-/** The sum of what calls took. */
+/**
+ * The sum of what calls took.
+ *
+ * @param b - the later ones
+ */
 export function addCalls(a: CallCounts, b: CallCounts): CallCounts {
   return {
     calls: a.calls + b.calls,
@@ -74,6 +87,7 @@ export function addCalls(a: CallCounts, b: CallCounts): CallCounts {
     throttled: a.throttled + b.throttled,
     usage: addUsage(a.usage, b.usage),
     costUsd: addCost(a.costUsd, b.costUsd),
+    lastUsage: b.lastUsage ?? a.lastUsage,
   };
 }
 
@@ -180,7 +194,7 @@ export function decide(
 
 /** What an output of this attempt of the run has to tell of a row; of an earlier attempt's calls, nothing. */
 export function untoldOf(row: LedgerRow, attempt: number): CallCounts {
-  return row.attempt < attempt ? NO_CALLS : (row.untold ?? NO_CALLS);
+  return row.attempt < attempt ? NO_CALLS : { ...NO_CALLS, ...row.untold };
 }
 
 /** What a row says of the past, whatever its state. */

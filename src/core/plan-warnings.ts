@@ -58,7 +58,9 @@ const cap: Warning = ({ plan: { maxCostUsd, maxTokens }, capped, calls, expected
 const deadline: Warning = ({ plan, capped, calls: all, expected }) => {
   const { calls, durationMs } = capped ?? { calls: all, durationMs: expected.durationMs };
   const deadlineMs = deadlineMsFor(all, plan);
-  if (durationMs <= deadlineMs) return null;
+  // One that nobody asked for is put off by waits for the deployment's limits.
+  const isPutOff = plan.deadlineMs === null && (expected.boundBy === 'tokens' || expected.boundBy === 'requests');
+  if (durationMs <= deadlineMs || isPutOff) return null;
   const late = Math.round(calls * (1 - deadlineMs / durationMs));
   return (
     `The deadline of ${durationText(deadlineMs)} comes before the expected end: about ${countOf(late, 'call')} would not ` +
@@ -78,10 +80,14 @@ const tooHighLimits: Warning = ({ plan, known }) => {
     : `${tooHigh.join('; ')}: requests beyond that are refused; the expected time goes by what it admits`;
 };
 
-const unknownLimits: Warning = ({ calls, limits, plan }) => {
-  const isKnown = limits.some(({ name, value }) => name !== 'bufferPercent' && value !== null);
-  if (calls === 0 || isKnown) return null;
-  return `The limits of ${plan.deployment} are not known yet: the expected time leaves them out`;
+const unknownLimits: Warning = ({ calls, limits, plan: { deployment } }) => {
+  const [tokens, requests] = (['tokensPerMinute', 'requestsPerMinute'] as const).map(limit =>
+    limits.some(({ name, value }) => name === limit && value === null),
+  );
+  if (calls === 0 || !(tokens || requests)) return null;
+  if (tokens && requests) return `The limits of ${deployment} are not known yet: the expected time leaves them out`;
+  const unit = tokens ? 'tokens' : 'requests';
+  return `The limit of ${deployment} in ${unit} a minute is not known yet: the expected time leaves it out`;
 };
 
 const otherRuns: Warning = ({ calls, others }) =>

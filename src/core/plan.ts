@@ -1,3 +1,4 @@
+import { admittedLimits } from './admitted-limits.ts';
 import { analysisNamed } from './analyses.ts';
 import { capacityView } from './capacity/capacity.ts';
 import { isContending } from './capacity/fair-share.ts';
@@ -81,12 +82,8 @@ function outlookOf(facts: PlanFacts, view: CapacityView, others: number): Outloo
   const observedEach = view.meanCompletionTokens[plan.analysis];
   const completionTokensEach = observedEach ?? analysisNamed(plan.analysis).typicalCompletionTokens;
   const observedMs = view.callMs && view.callMs.count >= ENOUGH_CALLS ? view.callMs : null;
-  const limits = {
-    tokensPerMinute: leastOf(plan.tokensPerMinute, view.tokensPerMinute),
-    requestsPerMinute: leastOf(plan.requestsPerMinute, view.requestsPerMinute),
-  };
   const input = {
-    plan: sharedPlan({ ...plan, ...limits }, others),
+    plan: sharedPlan({ ...plan, ...admittedLimits(plan, view) }, others),
     capacity,
     ...placesOf(facts),
     callMs: observedMs ?? USUAL_CALL_MS,
@@ -126,11 +123,6 @@ function expectedOf({ chosen, estimate }: PlanFacts, outlook: Outlook, calls: nu
 function cappedOf(plan: RunPlan, { forecastOf }: Outlook, calls: number, expected: PlanReply['expected']) {
   const affordable = affordableCalls(plan, calls, expected);
   return affordable < calls ? { calls: affordable, durationMs: forecastOf(affordable).durationMs } : null;
-}
-
-/** A limit that was set does not raise what the deployment admits; null = neither is known. */
-function leastOf(set: number | null, known: number | null): number | null {
-  return set === null || known === null ? (set ?? known) : Math.min(set, known);
 }
 
 /** Calls in flight, and activities, at one time: the ceiling holds for an instance, a run's number for each process. */

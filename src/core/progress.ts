@@ -15,11 +15,13 @@ export const ProgressSchema = z.object({
   succeeded: z.int(),
   failed: z.int(),
   skipped: z.int(),
-  /** Successes that were answered with another issue's call. */
+  /** Successes of issues equal to another one of the run, whose answer they share. */
   coalesced: z.int(),
-  /** Successes answered from the cache. */
+  /** Successes answered from the cache; those equal to another issue among them. */
   cached: z.int(),
-  /** Times that an issue was put back because the service said "not now". */
+  /** Successes of either kind, each counted once. */
+  withoutCall: z.int().default(0),
+  /** Times that an issue was put back for later: the service, a pause or another worker's claim said "not now". */
   deferrals: z.int(),
   batches: z.int(),
   calls: z.int(),
@@ -45,6 +47,7 @@ export const NO_PROGRESS: Progress = {
   skipped: 0,
   coalesced: 0,
   cached: 0,
+  withoutCall: 0,
   deferrals: 0,
   batches: 0,
   calls: 0,
@@ -70,6 +73,7 @@ export function addProgress(a: Progress, b: Progress): Progress {
     skipped: a.skipped + b.skipped,
     coalesced: a.coalesced + b.coalesced,
     cached: a.cached + b.cached,
+    withoutCall: a.withoutCall + b.withoutCall,
     deferrals: a.deferrals + b.deferrals,
     batches: a.batches + b.batches,
     calls: a.calls + b.calls,

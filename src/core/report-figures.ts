@@ -1,3 +1,4 @@
+import { admittedLimits } from './admitted-limits.ts';
 import type { ReportInput, StreamEnd } from './contracts.ts';
 import { NO_TIME, type SpentMs } from './ledger.ts';
 import { doneIn, NO_PROGRESS } from './progress.ts';
@@ -97,16 +98,13 @@ function ratesOf({ attempt, plan, loaded }: ReportInput, counts: Counts, starts:
   const { calls, admittedTokens } = attempt === 1 ? counts : (loaded?.progress ?? NO_PROGRESS);
   const achieved = (count: number) => (count * MINUTE_MS) / Math.max(MINUTE_MS, inFlight.overMs);
   const { capacity = null } = loaded ?? {};
-  const allowed = {
-    tokens: plan.tokensPerMinute ?? capacity?.tokensPerMinute ?? null,
-    requests: plan.requestsPerMinute ?? capacity?.requestsPerMinute ?? null,
-  };
-  const isLimited = allowed.tokens !== null || allowed.requests !== null;
+  const { tokensPerMinute, requestsPerMinute } = admittedLimits(plan, capacity);
+  const isLimited = tokensPerMinute !== null || requestsPerMinute !== null;
   return {
     newCalls: calls,
     inFlight,
-    tokensPerMinute: { achieved: achieved(admittedTokens), allowed: allowed.tokens },
-    requestsPerMinute: { achieved: achieved(calls), allowed: allowed.requests },
+    tokensPerMinute: { achieved: achieved(admittedTokens), allowed: tokensPerMinute },
+    requestsPerMinute: { achieved: achieved(calls), allowed: requestsPerMinute },
     bufferPercent: isLimited ? (plan.bufferPercent ?? capacity?.bufferPercent ?? null) : null,
   };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { RunSummary } from './contracts.ts';
 import { integer, invalid } from './problems.ts';
 import { type RunPlan, RunRequestSchema } from './run-request.ts';
+import { uncachedCostUsd } from './usage.ts';
 
 const { maxCostUsd, maxTokens, deadlineSeconds } = RunRequestSchema.shape;
 
@@ -50,10 +51,21 @@ export function retriedPlan(plan: RunPlan, request: RetryRequest, last: RunSumma
     const allowed = `no value here: the price of ${plan.deployment} is not known; use maxTokens`;
     throw invalid('maxCostUsd', request.maxCostUsd, allowed);
   }
-  const spent = last === null ? plan.spent : { tokens: last.tokens.totalTokens, usd: last.costUsd ?? 0 };
+  const spent = last === null ? plan.spent : spentIn(last, plan);
   const changes = changesOf(plan, request);
   for (const cap of CAPS) checkCap(cap, { plan, changes, spent, last });
   return { ...plan, ...changes, spent };
+}
+
+/**
+ * What a run has taken so far. Where its cost is not known, the price by which it was accepted counts; an attempt that
+ * could not read the issues has no figures of the ones before.
+ */
+function spentIn({ tokens, costUsd }: RunSummary, { price, spent }: RunPlan): RunPlan['spent'] {
+  return {
+    tokens: Math.max(spent.tokens, tokens.totalTokens),
+    usd: Math.max(spent.usd, costUsd ?? uncachedCostUsd(tokens, price)),
+  };
 }
 
 /** The caps with what counts for them, and how exactly that is told. */

@@ -51,7 +51,7 @@ export const RunRequestSchema = z.strictObject(
     streams: bounded(BOUNDS.streams),
     batchDelayMs: bounded(BOUNDS.batchDelayMs),
     requestTimeoutSeconds: bounded(BOUNDS.requestTimeoutSeconds),
-    /** No new batch after that time; default: long enough for every call to take its whole timeout. */
+    /** No new batch after that time; default: long enough for every call to take its whole timeout, waits for limits aside. */
     deadlineSeconds: bounded(BOUNDS.deadlineSeconds),
     deployment: z
       .string(DEPLOYMENT_NAME)

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { type Bound, BoundSchema } from './capacity/messages.ts';
 import { type RunSummary, RunSummarySchema, StreamStateSchema } from './contracts.ts';
+import { type FiguresSoFar, figuresOfSummary, figuresSoFar } from './figures-so-far.ts';
 import { addProgress, doneIn, NO_PROGRESS, type Progress, ProgressSchema } from './progress.ts';
 import type { Wish } from './run-control.ts';
 import type { RunPlan } from './run-request.ts';
+import { addCost } from './usage.ts';
 
 /** Custom status of the root orchestration. */
 export const RootStatusSchema = z.object({
@@ -57,6 +59,10 @@ export interface RunFacts {
   /** Of the current attempt, once its report is written. */
   readonly summary: RunSummary | null;
   readonly caps?: Caps;
+  /** What earlier attempts took; nothing unless given. */
+  readonly spent?: RunPlan['spent'];
+  /** What was set; null = learned. */
+  readonly limits?: Pick<RunPlan, 'tokensPerMinute'>;
 }
 
 /** Where a run stands. */
@@ -81,6 +87,7 @@ export interface RunStatus {
   readonly createdAt: string;
   /** `done` are those that succeeded, failed or were skipped; what was not started is not among them. */
   readonly progress: Progress & { readonly total: number | null; readonly done: number };
+  readonly figures: FiguresSoFar;
   /** What more than half of the streams wait for; null if there is no such thing. */
   readonly waitingFor: Bound;
   /** What the run was told; null also once it has ended. */
@@ -95,6 +102,8 @@ export interface RunStatus {
   }[];
   /** What the run may take at most in all its attempts; null = no cap. */
   readonly caps: Caps;
+  /** What counts for the caps: of all attempts, also while issues are loaded again. Without a cost where it is unknown. */
+  readonly taken: { readonly tokens: number; readonly usd: number | null };
   /** Null until the end. */
   readonly summary: RunSummary | null;
   /** Why the run failed; null otherwise. */
@@ -158,9 +167,10 @@ export function runStatusOf(
   const isLost = ended === null && root === null && nowMs - startedAtMs > LONGEST_START_MS;
   const status = row.summary?.status ?? (isLost ? 'failed' : liveStatusOf(row, root, live));
   const known = streams.flatMap(stream => StreamStatusSchema.safeParse(stream?.customStatus).data ?? []);
-  const progress = ended
-    ? progressOf(ended)
-    : known.map(stream => stream.progress).reduce(addProgress, live?.kept ?? NO_PROGRESS);
+  const own = known.map(stream => stream.progress);
+  const kept = ended ? progressOf(ended) : (live?.kept ?? NO_PROGRESS);
+  const progress = ended ? kept : own.reduce(addProgress, kept);
+  const elapsedMs = isUnderWay(status) ? nowMs - startedAtMs : null;
   return {
     runId: row.runId,
     status,
@@ -173,6 +183,9 @@ export function runStatusOf(
       total: ended?.total ?? live?.total ?? null,
       done: doneIn(progress),
     },
+    figures: ended
+      ? figuresOfSummary(ended)
+      : figuresSoFar(progress, own, elapsedMs, row.limits?.tokensPerMinute ?? null),
     waitingFor: ended || !isUnderWay(status) ? null : commonBound(known.map(stream => stream.waitingFor)),
     control: isUnderWay(status) ? row.control : null,
     attempt: row.attempt,
@@ -182,9 +195,22 @@ export function runStatusOf(
       summary: attempt === row.attempt ? ended : summary,
     })),
     caps: { maxCostUsd: row.caps?.maxCostUsd ?? null, maxTokens: row.caps?.maxTokens ?? null },
+    taken: takenBy(progress, kept, row.spent),
     summary: ended,
     error: status === 'failed' ? (ended?.error ?? (isLost ? lossOf(row) : textOf(root?.output))) : null,
   };
+}
+
+/** What earlier attempts took and is not, or not yet, in what was kept, comes on top of the progress. */
+function takenBy(progress: Progress, kept: Progress, spent = { tokens: 0, usd: 0 }): RunStatus['taken'] {
+  return {
+    tokens: tokensIn(progress) + Math.max(0, spent.tokens - tokensIn(kept)),
+    usd: addCost(progress.costUsd, Math.max(0, spent.usd - Number(kept.costUsd))),
+  };
+}
+
+function tokensIn({ usage }: Progress): number {
+  return usage.promptTokens + usage.completionTokens;
 }
 
 /** By the root, and by what the run was told where that makes a difference: a report is written also while paused. */
@@ -210,5 +236,6 @@ function commonBound(bounds: readonly Bound[]): Bound {
 
 function progressOf(summary: RunSummary): Progress {
   const { totalTokens: _, ...usage } = summary.tokens;
-  return ProgressSchema.parse({ ...summary, usage });
+  const withoutCall = Math.round((summary.hitRate ?? 0) * summary.succeeded);
+  return ProgressSchema.parse({ ...summary, usage, withoutCall });
 }

@@ -1,7 +1,8 @@
-import type { BatchUse, Bound, Grant } from './capacity/messages.ts';
-import { type AnalyzeOutput, RETRY, type StreamState } from './contracts.ts';
+import type { BatchUse, Bound, Grant, RunTerms } from './capacity/messages.ts';
+import { type AnalyzeOutput, RETRY, type Seen, type StreamState } from './contracts.ts';
 import { FAILURES, handlingOf, isFailureCode } from './failures.ts';
 import { addProgress, NO_PROGRESS, type Progress } from './progress.ts';
+import { uncachedCostUsd } from './usage.ts';
 
 /** A stream before its first batch. */
 export const FRESH_STREAM: StreamState = {
@@ -64,13 +65,14 @@ export function waited(state: StreamState, bound: Bound, waitMs: number): Stream
  * Folds the results of a batch into a stream's state.
  *
  * @param results - by unit, in order; null where the activity threw in spite of its retries
- * @param nextAtMs - when the pause after this batch is over
+ * @param by.nextAtMs - when the pause after this batch is over
+ * @param by.price - of the deployment, for answers of a model without a known one
  */
 export function fold(
   state: StreamState,
   units: readonly number[],
   results: readonly (AnalyzeOutput | null)[],
-  nextAtMs: number,
+  { nextAtMs, price }: { readonly nextAtMs: number; readonly price: RunTerms['price'] },
 ): StreamState {
   const putBack = units.flatMap((unit, i) => {
     const result = results[i];
@@ -86,7 +88,7 @@ export function fold(
     if (stopsInRow >= STOPS_TO_GIVE_UP) stopped ??= { reason: 'fatal', code };
     if (result?.kind === 'not_started') stopped ??= { reason: result.reason, code: null };
   }
-  const used = useOf(results, stopped?.code ?? null);
+  const used = useOf(results, price, stopped?.code ?? null);
   // Where all of a batch was put back without a call, other units would be too.
   const isInVain = putBack.length === units.length && used.calls === 0;
   const againAtMs = isInVain ? Math.min(...putBack.map(({ notBeforeMs }) => notBeforeMs)) : 0;
@@ -108,7 +110,7 @@ function stopCodeOf(result: AnalyzeOutput | null): string | null {
 
 function progressOf(result: AnalyzeOutput | null): Progress {
   if (result === null) return { ...NO_PROGRESS, failed: 1 };
-  const { retryAfterMs, limits: _, ...told } = result.seen;
+  const { retryAfterMs, limits: _, lastUsage: __, ...told } = result.seen;
   const seen = { ...told, longestRetryAfterMs: retryAfterMs ?? 0 };
   if (result.kind === 'deferred') return { ...NO_PROGRESS, ...seen, deferrals: 1 };
   if (result.kind === 'not_started') return { ...NO_PROGRESS, ...seen };
@@ -119,12 +121,13 @@ function progressOf(result: AnalyzeOutput | null): Progress {
     ...seen,
     coalesced: isSuccess ? copies : 0,
     cached: isSuccess && cached ? 1 + copies : 0,
+    withoutCall: isSuccess ? copies + (cached ? 1 : 0) : 0,
     [outcome]: 1 + copies,
   };
 }
 
 /** What a batch came to, as the capacity entity needs it. */
-function useOf(results: readonly (AnalyzeOutput | null)[], fatal: string | null): BatchUse {
+function useOf(results: readonly (AnalyzeOutput | null)[], price: RunTerms['price'], fatal: string | null): BatchUse {
   const known = results.filter(result => result !== null);
   const settled = known.filter(result => result.kind === 'settled');
   const deferred = known.filter(result => result.kind === 'deferred');
@@ -132,7 +135,7 @@ function useOf(results: readonly (AnalyzeOutput | null)[], fatal: string | null)
   // A refusal without a time says nothing of how long; but where nobody is answered, others need not try.
   const refused = deferred.filter(({ seen }) => seen.throttled > 0 && (seen.retryAfterMs !== null || answered === 0));
   const failures = known.filter(result => 'code' in result && isServiceFailure(result.code));
-  const byOneCall = settled.filter(isByOneCall);
+  const answers = settled.flatMap(answerOf);
   const callSeconds = settled.flatMap(({ callMs }) => (callMs === null ? [] : [callMs / 1_000]));
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const limits = known.flatMap(({ seen }) => seen.limits ?? []).sort((a, b) => b.atMs - a.atMs);
@@ -145,12 +148,13 @@ function useOf(results: readonly (AnalyzeOutput | null)[], fatal: string | null)
     throttled: sum(known.map(({ seen }) => seen.throttled)),
     retryAtMs: refused.length === 0 ? null : Math.max(...refused.map(({ notBeforeMs }) => notBeforeMs)),
     billedTokens: sum(known.map(({ seen: { usage } }) => usage.promptTokens + usage.completionTokens)),
-    costUsd: sum(known.map(({ seen }) => seen.costUsd ?? 0)),
+    // A cap was accepted by the deployment's price, whatever the model behind it is called.
+    costUsd: sum(known.map(({ seen }) => seen.costUsd ?? uncachedCostUsd(seen.usage, price))),
     callCount: callSeconds.length,
     callSeconds: sum(callSeconds),
     callSecondsSquared: sum(callSeconds.map(seconds => seconds ** 2)),
-    completions: byOneCall.map(({ seen }) => seen.usage.completionTokens),
-    promptTokens: sum(byOneCall.map(({ seen }) => seen.usage.promptTokens)),
+    completions: answers.map(({ completionTokens }) => completionTokens),
+    promptTokens: sum(answers.map(({ promptTokens }) => promptTokens)),
     limits: limits[0] ?? null,
     fatal,
   };
@@ -163,9 +167,9 @@ function isAnswered({ code, cached, seen }: Settled): boolean {
   return seen.calls > 0 && !cached && code !== 'worker_lost' && !isServiceFailure(code);
 }
 
-/** Whether what was billed is one complete answer and its prompt, and nothing else. */
-function isByOneCall({ outcome, cached, failedAttempts, seen }: Settled): boolean {
-  return outcome === 'succeeded' && !cached && failedAttempts === 0 && seen.calls === 1;
+/** What was billed for the complete answer alone, without calls that were cut or failed before it; empty without one. */
+function answerOf({ outcome, cached, seen: { lastUsage } }: Settled): NonNullable<Seen['lastUsage']>[] {
+  return outcome === 'succeeded' && !cached && lastUsage ? [lastUsage] : [];
 }
 
 /** Codes that stand for a service that does not answer as it should. */
@@ -176,15 +180,13 @@ function isServiceFailure(code: string | null): boolean {
 /** Events that a history gains by a reservation and the timers around it, as an estimate. */
 export const EVENTS_OF_A_RESERVATION = 8;
 
-/** Events that a history gains by a batch, as an estimate: four a task, eight a retry. */
-export function historyEventsOf(results: readonly (AnalyzeOutput | null)[]): number {
-  return results.reduce((sum, result) => sum + 4 + retriesOf(result) * 8, 0);
-}
-
-/** An activity that threw to the end has used up its retries. */
-function retriesOf(result: AnalyzeOutput | null): number {
-  if (result === null) return RETRY.maxAttempts - 1;
-  return result.kind === 'settled' ? result.failedAttempts : 0;
+/**
+ * Events that a history gains by a batch, as an estimate: four a task, eight a retry.
+ *
+ * @param retries - of each task
+ */
+export function historyEventsOf(retries: readonly number[]): number {
+  return retries.reduce((sum, count) => sum + 4 + count * 8, 0);
 }
 
 /** Events that one unit can add: its task and all its retries. */

@@ -68,6 +68,19 @@ export function costUsd(usage: Usage, model: string): number | null {
   );
 }
 
+/**
+ * What tokens cost at most by a price, cached ones as if they were none: for caps, where the model that answered has no
+ * price of its own.
+ *
+ * @returns US dollars; 0 without a price
+ */
+export function uncachedCostUsd(
+  { promptTokens, completionTokens }: Pick<Usage, 'promptTokens' | 'completionTokens'>,
+  price: Pick<Price, 'inputUsd' | 'outputUsd'> | null,
+): number {
+  return price === null ? 0 : exact((promptTokens * price.inputUsd + completionTokens * price.outputUsd) / 1e6);
+}
+
 /** The sum of two costs; unknown if either is. */
 export function addCost(a: number | null, b: number | null): number | null {
   return a === null || b === null ? null : exact(a + b);

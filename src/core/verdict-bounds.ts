@@ -2,7 +2,7 @@ import type { RunSummary } from './contracts.ts';
 import { countText, durationText, percentText } from './format.ts';
 import type { Rate, Verdict } from './run-figures.ts';
 import type { RunPlan } from './run-request.ts';
-import { CEILING_VARIABLE, SETTINGS } from './settings.ts';
+import { BOUNDS, CEILING_VARIABLE, SETTINGS } from './settings.ts';
 
 /** What a verdict is made of. */
 export type Figures = Omit<RunSummary, 'verdict'>;
@@ -110,12 +110,24 @@ function limitVerdict(unit: 'tokens' | 'requests', figures: Figures, plan: RunPl
     allowed === null ? '' : ` (${percentText(achieved / allowed)} of ${countText(allowed)} used by this run)`;
   const set = plan[`${unit}PerMinute`];
   const { bufferPercent } = plan;
+  const lower = lowerLimits(figures, plan);
   const advice = [
+    ...(lower === null ? [] : [lower]),
     'raise its quota',
-    ...(set === null ? [] : [`set ${named(`${unit}PerMinute`, set)} to what it admits`]),
+    ...(set === null || lower !== null ? [] : [`set ${named(`${unit}PerMinute`, set)} to what it admits`]),
     ...(bufferPercent ? [`lower ${named('bufferPercent', bufferPercent)}`] : []),
   ];
   return boundBy(unit, `Bound by the deployment's ${unit} per minute${share}: ${advice.join(', or ')}.`);
+}
+
+/** What to do about limits that were set higher than the deployment has told, where it refused requests; null if none was. */
+export function lowerLimits(figures: Figures, plan: RunPlan): string | null {
+  const tooHigh = (['tokens', 'requests'] as const).flatMap(unit => {
+    const [set, { allowed }] = [plan[`${unit}PerMinute`], figures[`${unit}PerMinute`]];
+    if (set === null || allowed === null || set <= allowed) return [];
+    return [`${named(`${unit}PerMinute`, set)} to the ${countText(allowed)} that it admits`];
+  });
+  return figures.throttled === 0 || tooHigh.length === 0 ? null : `lower ${tooHigh.join(' and ')}`;
 }
 
 /** A shorter wait for a place is the way through the host's queues. */
@@ -189,18 +201,29 @@ export const storage: Rule = figures => {
 /** What is left: too few issues were handed out at one time. */
 export function batches(figures: Figures, plan: RunPlan): Verdict {
   const { most, mean } = figures.inFlight;
-  const { concurrency, concurrencyScope, streams, batchSize, batchDelayMs } = plan;
+  const { concurrency, concurrencyScope } = plan;
   const inFlight = `${meanText(mean)} of ${permitted(most, concurrency).calls} calls were in flight on average`;
-  return concurrencyScope === 'run'
-    ? boundBy(
-        'batches',
-        `Bound by drawing issues one by one: ${inFlight}; concurrencyScope "process" draws whole batches.`,
-      )
-    : boundBy(
-        'batches',
-        `Bound by its batches: ${inFlight}, and nothing else held them back; raise ${named('streams', streams)} or ` +
-          `${named('batchSize', batchSize)}, or lower ${named('batchDelayMs', batchDelayMs)}.`,
-      );
+  if (concurrencyScope === 'run') {
+    return boundBy(
+      'batches',
+      `Bound by drawing issues one by one: ${inFlight}; concurrencyScope "process" draws whole batches.`,
+    );
+  }
+  const advice = batchAdvice(figures, plan);
+  return boundBy('batches', `Bound by its batches: ${inFlight}, and nothing else held them back; ${advice}.`);
+}
+
+/** What would hand out more issues at one time; a run of few issues hands out all of them as it is. */
+function batchAdvice(figures: Figures, plan: RunPlan): string {
+  const isAllOut = figures.newCalls <= plan.streams * plan.batchSize;
+  const raised = (['streams', 'batchSize'] as const).filter(name => !isAllOut && plan[name] < BOUNDS[name].max);
+  const hasPauses = figures.batches > figures.streams && plan.batchDelayMs > 0;
+  const advice = [
+    ...(raised.length === 0 ? [] : [`raise ${raised.map(name => named(name, plan[name])).join(' or ')}`]),
+    ...(hasPauses ? [`lower ${named('batchDelayMs', plan.batchDelayMs)}`] : []),
+  ];
+  if (advice.length > 0) return advice.join(', or ');
+  return isAllOut ? 'the run is too small to be faster' : 'no setting of its batches makes it faster';
 }
 
 function meanText(mean: number): string {

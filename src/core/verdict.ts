@@ -11,6 +11,7 @@ import {
   hostTime,
   LONG_WAIT,
   latency,
+  lowerLimits,
   MOST,
   nearlyFullConcurrency,
   type Rule,
@@ -90,7 +91,7 @@ const absurdWait: Rule = ({ longestRetryAfterMs }, { deployment }) =>
       );
 
 /** Pauses, and a service that was to be left alone: nothing else could have helped. */
-const stoodStill: Rule = figures => {
+const stoodStill: Rule = (figures, plan) => {
   const { throttled, longestRetryAfterMs } = figures;
   const paused = waitedShare(figures, 'paused');
   const service = waitedShare(figures, 'service');
@@ -111,19 +112,27 @@ const stoodStill: Rule = figures => {
     ? boundBy(
         'service',
         `Bound by the service, which refused ${countOf(throttled, 'request')} and asked to wait up to ` +
-          `${durationText(longestRetryAfterMs)}; ${still}. Raise the quota, or keep other apps off the deployment.`,
+          `${durationText(longestRetryAfterMs)}; ${still}: ${quotaAdvice(figures, plan)}.`,
       )
     : boundBy('service', `Bound by a failing service: ${still} until it answered again; see its health page.`);
 };
 
-const failedCalls: Rule = ({ inFlight, throttled, spentMs: { total } }) => {
+/** What helps where the service refuses: first not to ask for more than it admits. */
+function quotaAdvice(figures: Figures, plan: RunPlan): string {
+  const lower = lowerLimits(figures, plan);
+  return lower === null ? 'raise the quota, or keep other apps off the deployment' : `${lower}, or raise the quota`;
+}
+
+const failedCalls: Rule = (figures, plan) => {
+  const { inFlight, throttled, spentMs } = figures;
+  const { total } = spentMs;
   if (inFlight.most === 0) return boundBy('service', 'No call brought an answer; see the errors.');
   const waited = total.throttle + total.retry;
   const share = waited / Math.max(1, waited + total.queue + total.model);
   if (share < MOST) return null;
   const cause =
     throttled > 0 ? `waits after ${countOf(throttled, 'refused request')}` : 'waits before calls made again';
-  const advice = throttled > 0 ? 'raise the quota, or keep other apps off the deployment' : 'see its health page';
+  const advice = throttled > 0 ? quotaAdvice(figures, plan) : 'see its health page';
   return boundBy(
     'service',
     `Bound by the service: ${percentText(share)} of the issues' time went into ${cause}; ${advice}.`,

@@ -1,16 +1,16 @@
 import type { EntityHandler } from 'durable-functions';
 import { control, leave, reserve } from '../core/capacity/capacity.ts';
 import type { CapacityView, Grant, Leave, Reserve, RunControlMessage } from '../core/capacity/messages.ts';
-import { type CapacityState, FRESH_CAPACITY } from '../core/capacity/state.ts';
+import { type CapacityState, storedCapacity } from '../core/capacity/state.ts';
 
 /**
  * The capacity of a deployment, for all runs and instances: who may start how many calls, and when.
  *
  * Operations: `reserve` answers a `Grant`, `leave` a `CapacityView`, `control` nothing. It reads no clock: every message
- * brings the caller's time.
+ * brings the caller's time. A state of a version with another shape is begun anew: each message brings what a run needs.
  */
 export const capacity: EntityHandler<CapacityState> = context => {
-  const state = context.df.getState(() => FRESH_CAPACITY) as CapacityState;
+  const state = storedCapacity(context.df.getState());
   const input = context.df.getInput<unknown>();
   switch (context.df.operationName) {
     case 'reserve': {

@@ -1,4 +1,5 @@
 import type { OrchestrationContext, OrchestrationHandler, Task } from 'durable-functions';
+import { extensionMs } from '../core/batch-plan.ts';
 import type { Bound, Grant } from '../core/capacity/messages.ts';
 import {
   type AnalyzeInput,
@@ -23,7 +24,7 @@ import {
 } from '../core/stream-state.ts';
 import { allSettled } from './all-settled.ts';
 import { reserve } from './capacity-calls.ts';
-import { activityRetry } from './retry-options.ts';
+import { activityRetry, retriesOf } from './retry-options.ts';
 
 /** No wait is longer, so that a stream hears of a cancelled or resumed run, and of a service that answers again. */
 const LONGEST_WAIT_MS = 30_000;
@@ -38,8 +39,7 @@ export const processStream: OrchestrationHandler = function* (context) {
   const input = context.df.getInput<StreamInput>();
   const { plan } = input;
   let state = input.state;
-  // The time that a run is paused does not count.
-  const deadlineAtMs = () => input.deadlineAtMs + state.progress.waitedMs.paused;
+  const deadlineAtMs = () => input.deadlineAtMs + extensionMs(state.progress.waitedMs, plan);
   showStatus(context, state, null);
   for (let historyEvents = 0; historyEvents < MAX_HISTORY_EVENTS; historyEvents += EVENTS_OF_A_RESERVATION) {
     const step = nextStep(state, plan.batchSize, nowMs(context));
@@ -57,39 +57,42 @@ export const processStream: OrchestrationHandler = function* (context) {
     const grant = (yield reserve(context, plan.deployment, messageOf(input, state, ask, askedAtMs))) as Grant;
     const taken = take(state, ask.fresh, grant, askedAtMs);
     state = waited(taken.state, grant.bound, Math.max(0, grant.startAtMs - nowMs(context)));
-    if (isOver(grant)) return outputOf(stop(state, grant.control));
+    if (isOver(grant)) return yield* ended(context, input, stop(state, grant.control));
     if (grant.startAtMs > nowMs(context)) {
       showStatus(context, state, grant.bound);
       yield timer(context, taken.units.length > 0 ? grant.startAtMs : Math.min(grant.startAtMs, deadlineAtMs()));
     }
     if (taken.units.length === 0) continue;
 
-    const outAtMs = nowMs(context);
-    const tasks = taken.units.map((unit, i) =>
-      analyze(context, input, unit, grant, Math.max(outAtMs, grant.startAtMs + i * grant.spacingMs)),
-    );
+    showStatus(context, state, null);
+    // A stream that woke up late keeps the pace all the same.
+    const firstAtMs = Math.max(nowMs(context), grant.startAtMs);
+    const tasks = taken.units.map((unit, i) => analyze(context, input, unit, grant, firstAtMs + i * grant.spacingMs));
     const settled = yield* allSettled<AnalyzeOutput>(context, tasks);
     const results = settled.map(end => (end.ok ? end.value : null));
-    state = fold(state, taken.units, results, nowMs(context) + plan.batchDelayMs);
+    const by = { nextAtMs: nowMs(context) + plan.batchDelayMs, price: input.terms.price };
+    state = fold(state, taken.units, results, by);
     showStatus(context, state, null);
-    historyEvents += historyEventsOf(results);
+    historyEvents += historyEventsOf(tasks.map(retriesOf));
   }
   context.df.continueAsNew({ ...input, state });
   return undefined;
 };
 
-/** Ends a stream, after telling what other streams wait for: a failure that is the same for all, budget that was not used. */
+/**
+ * Ends a stream, after telling what its last batch came to: other streams may wait for an answer of the service, for
+ * budget that was not used, or in vain. What could not be told goes with the output, to be told when the run leaves.
+ */
 function* ended(
   context: OrchestrationContext,
   input: StreamInput,
   state: StreamState,
 ): Generator<Task, StreamOutput, unknown> {
-  const { maxTokens, maxCostUsd } = input.terms;
-  const isAwaited = state.stopped?.reason === 'fatal' || maxTokens !== null || maxCostUsd !== null;
-  if (!isAwaited || !state.used) return outputOf(state);
+  showStatus(context, state, null);
+  if (!state.used) return outputOf(state);
   const tell = messageOf(input, state, { fresh: false, want: 0 }, nowMs(context));
-  yield reserve(context, input.plan.deployment, tell);
-  return outputOf({ ...state, used: null });
+  const [told] = yield* allSettled<Grant>(context, [reserve(context, input.plan.deployment, tell)]);
+  return outputOf(told?.ok ? { ...state, used: null } : state);
 }
 
 function messageOf(

@@ -86,7 +86,7 @@ export function createAzureOpenAi(
   });
   const inFlight = new Set<AbortController>();
   ending.addEventListener('abort', () => {
-    for (const call of inFlight) call.abort();
+    for (const call of inFlight) call.abort(new ModelCallError('connection_lost'));
   });
 
   return {
@@ -96,20 +96,22 @@ export function createAzureOpenAi(
       const call = new AbortController();
       inFlight.add(call);
       try {
-        const { data, response } = await client.chat.completions
-          .create(bodyOf(request), { timeout: request.timeoutMs, signal: call.signal })
-          .withResponse();
+        const { timeoutMs: timeout } = request;
+        const answer = client.chat.completions.create(bodyOf(request), { timeout, signal: call.signal }).withResponse();
+        const { data, response } = await inTime(timeout, call, answer);
         return completionOf(data, response.headers);
       } catch (error) {
-        throw call.signal.aborted ? new ModelCallError('connection_lost') : callErrorOf(error);
+        throw call.signal.aborted ? call.signal.reason : callErrorOf(error);
       } finally {
         inFlight.delete(call);
       }
     },
 
     async describe() {
+      const call = new AbortController();
+      const options = { timeout: DESCRIBE_TIMEOUT_MS, signal: call.signal };
       try {
-        const { response } = await client.models.list({ timeout: DESCRIBE_TIMEOUT_MS }).withResponse();
+        const { response } = await inTime(DESCRIBE_TIMEOUT_MS, call, client.models.list(options).withResponse());
         return { endpoint, reachable: true, simulator: response.headers.has(SIMULATOR_HEADER) };
       } catch (error) {
         const reachable = error instanceof APIError && error.status !== undefined;
@@ -117,6 +119,20 @@ export function createAzureOpenAi(
       }
     },
   };
+}
+
+/**
+ * Waits for an answer, whose call is aborted as timed out when its time is up.
+ *
+ * The SDK has a limit too, but that ends with the headers of an error: it would wait for the body of one without end.
+ */
+async function inTime<T>(timeoutMs: number, call: AbortController, answer: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => call.abort(new ModelCallError('timeout')), timeoutMs);
+  try {
+    return await answer;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**

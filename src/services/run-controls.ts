@@ -7,8 +7,8 @@ export type RunControl = 'paused' | 'cancelled' | null;
 /** What runs were told, not older than two seconds. */
 export interface RunControls {
   /**
-   * What an attempt of a run was told. What an earlier attempt was told holds for that one alone: a run that is cancelled
-   * and retried at once is not stopped again.
+   * What an attempt of a run was told. What an earlier attempt was told holds for that one alone: a run that is
+   * cancelled and retried at once is not stopped again, and what is left of the earlier attempt does not go on.
    *
    * @throws whatever reading throws, if the attempt was never looked up before
    */
@@ -21,20 +21,20 @@ const REMEMBERED_ATTEMPTS = 100;
 /**
  * Looks attempts of runs up, at most once in two seconds each; where that fails, what was read last still holds.
  *
- * @param read - what the run's row says of its current attempt
+ * @param read - what the run's row says of an attempt
  */
 export function createRunControls(
-  read: (runId: string) => Promise<RunControl>,
+  read: (runId: string, attempt: number) => Promise<RunControl>,
   nowMs: () => number = Date.now,
 ): RunControls {
-  const controls = new LRUCache<string, { readonly control: RunControl }, string>({
+  const controls = new LRUCache<string, { readonly control: RunControl }, readonly [runId: string, attempt: number]>({
     max: REMEMBERED_ATTEMPTS,
     ttl: MAX_AGE_MS,
     ttlResolution: 0,
     perf: { now: nowMs },
-    async fetchMethod(_attempt, stale, { context: runId }) {
+    async fetchMethod(_key, stale, { context }) {
       try {
-        return { control: await read(runId) };
+        return { control: await read(...context) };
       } catch (error) {
         if (stale) return stale;
         throw error;
@@ -43,6 +43,6 @@ export function createRunControls(
   });
   return {
     of: async (runId, attempt) =>
-      (await controls.forceFetch(capacityRunId(runId, attempt), { context: runId })).control,
+      (await controls.forceFetch(capacityRunId(runId, attempt), { context: [runId, attempt] })).control,
   };
 }

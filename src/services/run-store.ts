@@ -47,8 +47,11 @@ export interface RunStore {
   read(runId: string): Promise<RunRow | null>;
   /** Reads a run in order to change it. */
   entry(runId: string): Promise<RunEntry | null>;
-  /** What a run was told; one that was deleted counts as cancelled. A small read, for those who look often. */
-  control(runId: string): Promise<Wish>;
+  /**
+   * What an attempt of a run was told. One that a later attempt has followed counts as cancelled, and so does a run
+   * that was deleted. A small read, for those who look often.
+   */
+  control(runId: string, attempt: number): Promise<Wish>;
   /**
    * Tells a run.
    *
@@ -81,6 +84,8 @@ interface Columns {
   readonly row?: string;
   /** Empty = nothing. */
   readonly control?: string;
+  /** The one that was told; missing until the first retry in a row of an older version. */
+  readonly attempt?: number;
   readonly [summary: string]: unknown;
 }
 
@@ -109,25 +114,26 @@ export function createRunStore(storage: Storage): RunStore {
 
     async insert(row) {
       await ready();
-      const entity = { partitionKey: PARTITION, rowKey: row.runId, row: JSON.stringify(row) };
+      const entity = { partitionKey: PARTITION, rowKey: row.runId, row: JSON.stringify(row), attempt: row.attempt };
       const inserted = await nullOn(409, table.createEntity(entity));
       const existing = inserted ? null : await read(row.runId);
       if (!inserted && !existing) throw invalid('runId', row.runId, NEVER_DELETED);
       return existing;
     },
 
-    async control(runId) {
+    async control(runId, attempt) {
       await ready();
-      const select = { queryOptions: { select: ['control'] } };
+      const select = { queryOptions: { select: ['control', 'attempt'] } };
       const entity = await nullOn(404, table.getEntity<Columns>(PARTITION, runId, select));
-      return entity ? controlOf(entity) : 'cancelled';
+      return !entity || attempt < (entity.attempt ?? 1) ? 'cancelled' : controlOf(entity);
     },
 
     setControl: (found, control) => change(table, found, { control: control ?? '' }),
 
     async restart(found, next) {
       const row = nextAttempt(found.row, next);
-      return (await change(table, found, { row: JSON.stringify(storedOf(row)), control: '' })) ? row : null;
+      const columns = { row: JSON.stringify(storedOf(row)), attempt: row.attempt, control: '' };
+      return (await change(table, found, columns)) ? row : null;
     },
 
     async finish(runId, summary) {

@@ -35,7 +35,7 @@ export function streamIdsOf({ runId, attempt }: Pick<RunRow, 'runId' | 'attempt'
 /** Where a run stands, by its row and its orchestrations; one with a summary is not looked for in the engine. */
 export async function statusOf(row: RunRow, client: DurableClient): Promise<RunStatus> {
   const { analysis, deployment } = row.plan;
-  const facts = { ...row, analysis, deployment, caps: row.plan };
+  const facts = { ...row, analysis, deployment, caps: row.plan, limits: row.plan, spent: row.plan.spent };
   if (row.summary) return runStatusOf(facts, null, [], Date.now());
   const root = await rootOf(client, row);
   const ids = streamIdsOf(row, RootStatusSchema.safeParse(root?.customStatus).data?.streams ?? 0);

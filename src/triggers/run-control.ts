@@ -91,7 +91,7 @@ async function announce(
 ): Promise<void> {
   let told: Wish | undefined;
   try {
-    for (let wish = row.control; wish !== told; wish = await runs.control(row.runId)) {
+    for (let wish = row.control; wish !== told; wish = await runs.control(row.runId, row.attempt)) {
       await signal(client, row, wish);
       told = wish;
     }

@@ -25,7 +25,9 @@ const ADVICE = 'wait for its end, or delete it with ?force=true';
  * runs may use.
  *
  * The row goes last, so that a repeated request finishes what an interrupted one left. A run that is not there is as good
- * as deleted, but what cannot be an id is refused. One that is under way is refused, or with `?force=true` terminated first.
+ * as deleted, but what cannot be an id is refused. One that is under way is refused, or with `?force=true` terminated
+ * first. An activity that goes on all the same looks for the row after it has written: what it wrote until the row was
+ * gone is removed here once more, and what it writes later it removes itself.
  */
 export function createRunDelete(services: Services): HttpHandler {
   const { runs, cleanup } = services;
@@ -39,6 +41,7 @@ export function createRunDelete(services: Services): HttpHandler {
       await cleanup.remove(runId, row.plan.ledgerShards);
       await inGroups([...streamIdsOfAll(row), runId], id => client.purgeInstanceHistory(id));
       await runs.remove(runId);
+      if (row.summary === null) await cleanup.remove(runId, row.plan.ledgerShards);
       context.log(`run ${runId} is deleted`);
     }
     return { status: 204 };

@@ -1,7 +1,7 @@
 import * as df from 'durable-functions';
 import { analysisNamed } from '../core/analyses.ts';
 import { familyOf, isKept } from '../core/answer-cache.ts';
-import { type CapacityState, CapacityStateSchema, FRESH_CAPACITY } from '../core/capacity/state.ts';
+import { type CapacityState, storedCapacity } from '../core/capacity/state.ts';
 import { createEstimator, type Estimate } from '../core/estimate.ts';
 import type { LedgerRow } from '../core/ledger.ts';
 import { CAPACITY_ENTITY } from '../core/names.ts';
@@ -76,10 +76,10 @@ async function answeredRows(
   return ledger(row.plan.ledgerShards).openReader(row.runId);
 }
 
-/** What is known of a deployment; nothing, if it was never used, or what is stored is of another version. */
+/** What is known of a deployment. */
 async function capacityOf(client: df.DurableClient, deployment: string): Promise<CapacityState> {
   const { entityState } = await client.readEntityState<unknown>(new df.EntityId(CAPACITY_ENTITY, deployment));
-  return CapacityStateSchema.safeParse(entityState).data ?? FRESH_CAPACITY;
+  return storedCapacity(entityState);
 }
 
 interface Counted {

@@ -15,7 +15,7 @@ const callsOf = (calls: number, admittedTokens = calls * ADMISSION): CallCounts 
   calls,
   admittedTokens,
 });
-const ONE_ANSWER: CallCounts = { ...callsOf(1), usage, costUsd: CALL_USD };
+const ONE_ANSWER: CallCounts = { ...callsOf(1), usage, costUsd: CALL_USD, lastUsage: usage };
 /** What a delivery tells of such calls. */
 const saw = (counts: CallCounts) => seen({ ...counts, storage: STORAGE_USE });
 

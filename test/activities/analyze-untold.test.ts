@@ -8,7 +8,8 @@ import { ADMISSION } from '../helpers/asking.ts';
 import { seen, settledRow } from '../helpers/factories.ts';
 
 const usage = { promptTokens: 100, completionTokens: 10, cachedTokens: 0 };
-const ONE_ANSWER: CallCounts = { ...NO_CALLS, calls: 1, admittedTokens: ADMISSION, usage, costUsd: CALL_USD };
+const BILLED = { usage, costUsd: CALL_USD, lastUsage: usage };
+const ONE_ANSWER: CallCounts = { ...NO_CALLS, calls: 1, admittedTokens: ADMISSION, ...BILLED };
 /** What a delivery tells of calls. */
 const saw = (counts: CallCounts) => seen({ ...counts, storage: STORAGE_USE });
 
@@ -22,7 +23,7 @@ describe('calls of a delivery that throws', () => {
   const lost = new ModelCallError('connection_lost');
   /** A delivery of three calls, the first of them billed. */
   const throwOnce = () => thrownBy(activity([unfit, lost]).run());
-  const told = { ...NO_CALLS, calls: 3, admittedTokens: expect.any(Number), usage, costUsd: CALL_USD };
+  const told = { ...NO_CALLS, calls: 3, admittedTokens: expect.any(Number), ...BILLED };
   const toldWith = (calls: number, more: Partial<CallCounts> = {}) => ({ ...told, calls: 3 + calls, ...more });
 
   test('stay in the row, and the next output tells them with its own, once', async () => {

@@ -27,6 +27,7 @@ describe('an answer that fits', () => {
       spentMs: { queue: 0, model: CALL_MS, throttle: 0, retry: 0 },
       usage: usageOf(1),
       costUsd: CALL_USD,
+      lastUsage: usageOf(1),
       requestId: 'req-1',
       callMs: CALL_MS,
       answeredAtMs: NOON_MS + CALL_MS,
@@ -105,6 +106,7 @@ describe('an answer cut by length', () => {
       calls: 2,
       usage: usageOf(2),
       costUsd: CALL_USD * 2,
+      lastUsage: usageOf(1),
     });
     expect(requests.map(({ maxCompletionTokens }) => maxCompletionTokens)).toEqual([1_200, 2_400]);
     expect(requests[1]?.messages).toEqual(requests[0]?.messages);

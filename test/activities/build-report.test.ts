@@ -12,6 +12,7 @@ import { runActivity, thrownBy } from '../helpers/activities.ts';
 import { issue, ledgerFacts, NOON_MS, plan, reportInput, settledRow } from '../helpers/factories.ts';
 import { createMemoryBlobs, createMemoryCache, createMemoryLedger } from '../helpers/memory-stores.ts';
 import { DRAINED, fold, issuesOf } from '../helpers/report-bench.ts';
+import { UNDELETED } from '../helpers/run-rows.ts';
 
 const ends = (lines: readonly ResultLine[]) => lines.map(({ outcome, code }) => [outcome, code]);
 
@@ -205,7 +206,7 @@ describe('the report of a run', () => {
         return shards === 4 ? ledger : createMemoryLedger();
       },
       results: createResultsStore(blobs),
-      runs: { finish: async () => {} },
+      ...UNDELETED,
       cache: createMemoryCache(),
     });
     const input = reportInput({ plan: plan({ ledgerShards: 4 }) });
@@ -239,6 +240,24 @@ describe('the report of a run', () => {
     expect(summary).toMatchObject({ costUsd: null, tokens: { promptTokens: 200, totalTokens: 220 } });
   });
 
+  test('of a run that was deleted meanwhile is not kept, and leaves nothing behind', async () => {
+    const blobs = createMemoryBlobs();
+    const removed: unknown[] = [];
+    const finished: unknown[] = [];
+    const handler = createBuildReport({
+      pages: createIssuePages(blobs),
+      ledger: () => createMemoryLedger(),
+      results: createResultsStore(blobs),
+      cache: createMemoryCache(),
+      runs: { read: async () => null, finish: async runId => void finished.push(runId) },
+      cleanup: { remove: async (...args) => void removed.push([...args, blobs.content.size]) },
+    });
+    const input = reportInput({ loaded: null, failure: 'no such blob', plan: plan({ ledgerShards: 4 }) });
+    expect((await thrownBy(runActivity(handler, input))).message).toBe('buildReport failed: Error run_deleted');
+    expect([removed, finished]).toEqual([[['run-1', 4, blobs.content.size]], []]);
+    expect(blobs.content.size).toBeGreaterThan(0);
+  });
+
   test('is not written by halves: when the ledger fails, the run has no summary', async () => {
     const finished: unknown[] = [];
     const blobs = createMemoryBlobs();
@@ -249,7 +268,8 @@ describe('the report of a run', () => {
           Promise.reject(Object.assign(new Error('secret'), { name: 'RestError', statusCode: 503 })),
       }),
       results: createResultsStore(blobs),
-      runs: { finish: async runId => void finished.push(runId) },
+      ...UNDELETED,
+      runs: { ...UNDELETED.runs, finish: async runId => void finished.push(runId) },
       cache: createMemoryCache(),
     });
     async function* issuesWithSecret() {

@@ -13,6 +13,7 @@ import { createResultsStore } from '../../src/services/results.ts';
 import { ANSWER, runActivity } from '../helpers/activities.ts';
 import { issue, NOON_MS, plan, reportInput, resultLine, settledRow, unsuccessful } from '../helpers/factories.ts';
 import { createMemoryBlobs, createMemoryCache, createMemoryLedger } from '../helpers/memory-stores.ts';
+import { UNDELETED } from '../helpers/run-rows.ts';
 
 const FAMILY = familyOf(triage, 'gpt-4o-mini');
 
@@ -65,7 +66,7 @@ async function report(cache: Pick<AnswerCache, 'openWriter'>, logged: unknown[] 
     pages,
     ledger: () => ledger,
     results: createResultsStore(blobs),
-    runs: { finish: async () => {} },
+    ...UNDELETED,
   };
   return runActivity<RunSummary>(createBuildReport({ ...services, cache }), reportInput(), logged);
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { estimatedPromptTokens, messagesFor } from '../../src/core/analysis.ts';
+import { progressOfCalls } from '../../src/core/answer-cache.ts';
 import type { Source } from '../../src/core/contracts.ts';
-import { NO_PROGRESS } from '../../src/core/progress.ts';
+import { addProgress, NO_PROGRESS } from '../../src/core/progress.ts';
 import { triage } from '../../src/core/triage.ts';
 import { ANSWER, thrownBy } from '../helpers/activities.ts';
 import { issue, ledgerFacts, NOON_MS, plan, settledRow } from '../helpers/factories.ts';
@@ -75,6 +76,25 @@ describe('loadIssues', () => {
   });
 });
 
+test('of a run that was deleted meanwhile leaves nothing behind, whether it comes to its end or not', async () => {
+  const removed: unknown[] = [];
+  const bench = createLoadBench({
+    runs: { read: async () => null },
+    cleanup: { remove: async (...args) => void removed.push([...args, bench.blobs.content.size]) },
+  });
+  await bench.blobs.write('source', CSV);
+  const source: Source = { blob: 'source', format: 'csv', limit: null };
+  const gone = 'loadIssues failed: Error run_deleted';
+  expect((await thrownBy(bench.load({ source, plan: plan({ ledgerShards: 4 }) }))).message).toBe(gone);
+  const written = bench.blobs.content.size;
+  expect(written).toBeGreaterThan(1);
+  expect((await thrownBy(bench.load({ source: { ...source, blob: 'missing' } }))).message).toBe(gone);
+  expect(removed).toEqual([
+    ['run', 4, written],
+    ['run', plan().ledgerShards, written],
+  ]);
+});
+
 /** Issues by their content; equal letters are equal issues with ids of their own. */
 const issuesOf = (contents: string) => [...contents].map((content, n) => issue({ id: `A-${n}`, title: content }));
 const contentsOf = (...contents: string[]) => contents.map(title => issue({ title }));
@@ -99,7 +119,7 @@ describe('what is still to be done', () => {
     await cacheAnswer(a ?? issue());
     const first = await load();
     expect(first).toMatchObject({ total: 6, units: 2 });
-    expect(first.kept).toEqual({ ...NO_PROGRESS, succeeded: 3, coalesced: 2, cached: 3 });
+    expect(first.kept).toEqual({ ...NO_PROGRESS, succeeded: 3, coalesced: 2, cached: 3, withoutCall: 3 });
     expect(await open(2)).toEqual([1, 3]);
     expect(first.promptTokensEach).toBe(estimatedPromptTokens(messagesFor(triage, c ?? issue())));
     const row = { state: 'settled', outcome: 'succeeded', cached: true, calls: 0, costUsd: 0, answer: ANSWER };
@@ -176,15 +196,23 @@ describe('a further attempt', () => {
     expect(loaded).toMatchObject({ total: 9, units: 4 });
     expect(await open(4, 2)).toEqual([1, 3, 4, 6]);
     expect(loaded.kept).toMatchObject({ succeeded: 4, skipped: 1, failed: 0, coalesced: 2, cached: 1 });
-    expect(loaded.kept).toMatchObject({ calls: 1, costUsd: 0.001, admittedTokens: 3_900 });
-    expect(loaded.kept.usage.promptTokens).toBe(3 * USAGE.promptTokens);
+    expect(loaded.kept.usage.promptTokens).toBe(6 * USAGE.promptTokens);
     expect(await open(7, 1)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  });
+
+  test('forgets nothing of what its calls took, also of those that brought no answer', async () => {
+    const { loaded, ledger } = await secondAttempt(false);
+    const rows = [0, 1, 2, 3, 4, 5].flatMap(index => ledger.row('run', index) ?? []);
+    expect(rows.filter(({ state }) => state !== 'settled')).toHaveLength(2);
+    const { calls, costUsd, usage } = rows.map(progressOfCalls).reduce(addProgress);
+    expect(loaded.kept).toMatchObject({ calls, costUsd, usage });
+    expect([calls, costUsd]).toEqual([4, 0.004]);
   });
 
   test('takes from the cache what failed before, and forgets nothing of what that cost', async () => {
     const { loaded, open, ledger, load } = await secondAttempt(true);
     expect(await open(2, 2)).toEqual([3, 4]);
-    expect(loaded.kept).toMatchObject({ succeeded: 6, skipped: 1, coalesced: 2, cached: 3, calls: 2, costUsd: 0.002 });
+    expect(loaded.kept).toMatchObject({ succeeded: 6, skipped: 1, coalesced: 2, cached: 3, calls: 4, costUsd: 0.004 });
     expect(ledger.row('run', 0)).toEqual(settledRow());
     expect(ledger.row('run', 1)).toMatchObject({ attempt: 2, outcome: 'succeeded', cached: true, ...spentOf(failed) });
     expect(ledger.row('run', 6)).toMatchObject({ attempt: 2, outcome: 'succeeded', cached: true, calls: 0 });

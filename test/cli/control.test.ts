@@ -124,7 +124,7 @@ describe('retry', () => {
     expect(JSON.parse(requests[1]?.body ?? '')).toEqual({
       ...{ attempt: 2, maxCostUsd: 2.5, maxTokens: 90_000, deadlineSeconds: 60 },
     });
-    expect(JSON.parse(out[0] ?? '')).toEqual({ runId: 'run-1', attempt: 2, isStarted: true });
+    expect(JSON.parse(out[0] ?? '')).toEqual({ runId: 'run-1', attempt: 2, isStarted: true, isReplayed: false });
   });
 
   it('says that nothing was left undone', async () => {
@@ -149,6 +149,17 @@ describe('retry', () => {
     );
     expect([exitCode, requests.map(({ body }) => body)]).toEqual([0, ['', '{"attempt":2}', '{"attempt":2}']]);
     expect(out[0]).toContain('is started again, attempt 2');
+  });
+
+  it('says where the attempt was there already', async () => {
+    const there: Answer = { status: 202, body: { runId: 'run-1', attempt: 2, replayed: true, links: {} } };
+    const { exitCode, out, url } = await fanfold(['retry', 'run-1'], answers(there, statusAnswer('running')));
+    const watch = `Watch it with: npm run fanfold -- status run-1 --watch --url ${url}`;
+    const said = `Attempt 2 of run run-1 was started already, and is not started twice. ${watch}`;
+    expect([exitCode, out]).toEqual([0, [said]]);
+    await app.close();
+    const json = await fanfold(['retry', 'run-1', '--json'], answers(there, statusAnswer('running')));
+    expect(JSON.parse(json.out[0] ?? '')).toMatchObject({ attempt: 2, isReplayed: true });
   });
 
   it('of a run under way leaves it to the app which attempt is meant, and is sent once', async () => {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ResultLine } from '../../src/core/report.ts';
 import { createCliHarness, temporaryFolder } from '../helpers/cli-harness.ts';
 import { resultLine, unsuccessful } from '../helpers/factories.ts';
-import { type FakeApp, type FakeAppOptions, startFakeApp, THREE_LINES } from '../helpers/fake-app.ts';
+import { type FakeApp, type FakeAppOptions, startFakeApp, statusOf, THREE_LINES } from '../helpers/fake-app.ts';
 
 let app: FakeApp;
 afterEach(() => app.close());
@@ -53,6 +53,21 @@ describe('status', () => {
   it('names issues that were not started', async () => {
     await appWithRun({ polls: 0, lines: [resultLine(), unsuccessful('not_started', 'deadline')] });
     expect((await fanfold('status', 'run-1')).text).toContain('1 succeeded, 0 failed, 0 skipped, 1 not started');
+  });
+
+  it('shows the figures that the app tells, and does without them where it tells none', async () => {
+    const told = statusOf('run-1', THREE_LINES, 2);
+    const figures = { ...told.figures, hitRate: 0.25, storagePerIssue: 3.31 };
+    app = await startFakeApp({ before: () => ({ status: 202, body: { ...told, figures } }) });
+    expect((await fanfold('status', 'run-1')).text).toMatch(
+      /calls: 2; 25 % of .*\n {2}storage: 3.3 operations an issue/,
+    );
+    await app.close();
+    app = await startFakeApp({ before: () => ({ status: 202, body: { ...told, figures: undefined } }) });
+    const { exitCode, text } = await fanfold('status', 'run-1');
+    expect(exitCode).toBe(0);
+    expect(text).toMatch(/ {2}calls: 2\n/);
+    expect(text).not.toContain('storage');
   });
 
   it('writes one JSON object with --json', async () => {

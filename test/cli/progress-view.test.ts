@@ -126,9 +126,13 @@ describe('what a run stands still for', () => {
     expect(caps(0.5, 300)).toBe('220 of 300 tokens taken');
     expect(caps(0.0021, 300)).toBe('$0.0020 of $0.0021 taken');
     expect(caps(null, 1_000_000)).toBe('220 of 1,000,000 tokens taken');
-    const { progress } = statusAfter(2);
-    const unpriced = { progress: { ...progress, costUsd: null }, caps: { maxCostUsd: 0.5, maxTokens: null } };
+    const unpriced = { taken: { tokens: 220, usd: null }, caps: { maxCostUsd: 0.5, maxTokens: null } };
     expect(linesFor(unpriced)).toBe('2/5 | 2 succeeded');
+  });
+
+  it('counts for its cap what earlier attempts took', () => {
+    const ofBoth = { taken: { tokens: 900_000, usd: 0.2 }, caps: { maxCostUsd: 1, maxTokens: 1_000_000 } };
+    expect(linesFor(ofBoth)).toBe('2/5 | 900,000 of 1,000,000 tokens taken | 2 succeeded');
   });
 });
 

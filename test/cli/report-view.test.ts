@@ -234,8 +234,9 @@ describe('figures', () => {
     expect(lineOf('Calls', viewOf(THREE_LINES))).toMatch(/ 3$/);
     const changes = { coalesced: 2, cached: 1_000, deferrals: 7, throttled: 9 };
     const expected =
-      /3, 2 answered by the call of an equal issue, 1,000 from the cache, 9 refused for its limits, 7 times put back because the service was busy$/;
+      /3, 2 equal to another issue, 1,000 from the cache, 9 refused for its limits, 7 times put back for later$/;
     expect(lineOf('Calls', viewOf(THREE_LINES, changes))).toMatch(expected);
+    expect(lineOf('Calls', viewOf(THREE_LINES, { deferrals: 1 }))).toMatch(/3, 1 time put back for later$/);
   });
 
   it('tells of issues that were not sent whole', () => {

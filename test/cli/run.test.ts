@@ -166,6 +166,9 @@ describe('starting once', () => {
     const again = await run(app, ['--idempotency-key', 'mine']);
     expect(again.out).toContain('Run run-1 was started before with this idempotency key; this shows it');
     expect((await run(app)).out).toContain('Run run-2 is started');
+    const planned = app.seen('POST', '/api/runs?plan=true').map(({ headers }) => headers['idempotency-key']);
+    // By it the plan knows what the run has answered.
+    expect(planned).toEqual(['mine', 'mine', undefined]);
   });
 
   it('gives up in the end, with one line', async () => {
@@ -223,6 +226,14 @@ describe('asking before the real service is called', () => {
     const simulated = await run(await fakeApp(), [], { confirm });
     expect(simulated.exitCode).toBe(0);
     expect(simulated.err.join()).not.toContain('real service');
+  });
+
+  it('does not ask where there is nothing to buy', async () => {
+    const app = await fakeApp({ plan: { ...REAL.plan, cached: 3, calls: 0 } });
+    const { exitCode, err } = await run(app, [], { confirm: () => Promise.reject(new Error('asked')) });
+    expect([exitCode, app.seen('POST', '/api/runs').length]).toEqual([0, 2]);
+    expect(err.join()).not.toContain('real service');
+    expect((await run(await fakeApp({ plan: { ...REAL.plan, cached: 3, calls: 0 } }))).exitCode).toBe(0);
   });
 
   it('takes Ctrl-C at the question for what it is', async () => {

@@ -14,16 +14,41 @@ describe('a status', () => {
       '  2 of 4 done: 2 succeeded, 0 failed, 0 skipped',
       '  "triage" on deployment gpt-4o-mini, started 2026-01-01T12:00:00.000Z',
       '  cost so far $0.0020 by list price',
+      '  calls: 2',
     ]);
+  });
+
+  it('says how its calls, its tokens, its waits and its storage have been so far', () => {
+    const { progress } = statusOf('run-1', LINES, 2);
+    const waitedMs = { ...progress.waitedMs, tokens: 30_000, requests: 1_000, paused: 4_000 };
+    const counts = { calls: 56, coalesced: 3, cached: 60, deferrals: 7, throttled: 9 };
+    const tokensPerMinute = { achieved: 96_000, allowed: 100_000 };
+    const figures = { hitRate: 0.53, storagePerIssue: 3.31, tokensPerMinute, streams: 2 };
+    expect(viewOf({ progress: { ...progress, ...counts, waitedMs }, figures }).slice(4)).toEqual([
+      '  calls: 56, 3 equal to another issue, 60 from the cache, 9 refused for its limits, 7 times put back for later; 53 % of the answers took no call',
+      '  tokens a minute, as the limits count them: 96,000 of 100,000 (96 %)',
+      '  waits: 15.0 s for tokens, 2.0 s paused, in each stream on average',
+      '  storage: 3.3 operations an issue',
+    ]);
+  });
+
+  it('says nothing of calls before there is one', () => {
+    expect(statusView(statusOf('run-1', LINES, 0)).filter(line => /calls|tokens|waits|storage/.test(line))).toEqual([]);
   });
 
   it('says what it waits for, and how much of its cap is taken', () => {
     const lines = viewOf({ waitingFor: 'service', caps: { maxCostUsd: 0.5, maxTokens: null } });
-    expect(lines.slice(3)).toEqual([
+    expect(lines.slice(3, 6)).toEqual([
       '  waits for the service',
       '  cost so far $0.0020 by list price',
       '  $0.0020 of $0.5000 taken',
     ]);
+  });
+
+  it('of a retry says what all attempts have cost, and nothing where that is not known', () => {
+    const costLines = (usd: number | null) => viewOf({ taken: { tokens: 900, usd } }).filter(line => /cost/.test(line));
+    expect(costLines(0.2)).toEqual(['  cost so far $0.2000 by list price']);
+    expect(costLines(null)).toEqual([]);
   });
 
   it('does not say twice that it is paused', () => {
@@ -61,12 +86,12 @@ describe('a status', () => {
   it('tells of what was put back, of what was not started, and of an error', () => {
     const { progress, summary } = statusOf('run-1', LINES, LINES.length, 'completed');
     const lines = viewOf({
-      progress: { ...progress, deferrals: 7, costUsd: null },
+      progress: { ...progress, deferrals: 7 },
       summary: summary && { ...summary, notStarted: 2, verdict: null },
       error: 'no such blob',
     });
     expect(lines[1]).toMatch(/, 2 not started$/);
-    expect(lines.slice(3)).toEqual(['  7 times put back because the service was busy', '  no such blob']);
+    expect(lines.slice(-2)).toEqual(['  calls: 3, 7 times put back for later', '  no such blob']);
   });
 });
 

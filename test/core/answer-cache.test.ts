@@ -83,8 +83,12 @@ describe('what a row comes to', () => {
   const spent = { calls: 1, admittedTokens: 1_300, usage: ledgerFacts().usage, costUsd: 0.001 };
 
   test.each([
-    ['a success', settledRow(), { succeeded: 3, coalesced: 2 }],
-    ['a success from the cache', settledRow({ cached: true }), { succeeded: 3, coalesced: 2, cached: 3 }],
+    ['a success', settledRow(), { succeeded: 3, coalesced: 2, withoutCall: 2 }],
+    [
+      'a success from the cache',
+      settledRow({ cached: true }),
+      { succeeded: 3, coalesced: 2, cached: 3, withoutCall: 3 },
+    ],
     ['a failure', failed, { failed: 3 }],
     ['a skip', skipped, { skipped: 3 }],
   ])('with two copies: %s', (_, row, counts) => {
@@ -92,6 +96,11 @@ describe('what a row comes to', () => {
   });
 
   test('without copies is itself alone', () => {
-    expect(progressOfRow(cachedRow({}, 1, null), 0)).toEqual({ ...NO_PROGRESS, succeeded: 1, cached: 1 });
+    expect(progressOfRow(cachedRow({}, 1, null), 0)).toEqual({
+      ...NO_PROGRESS,
+      succeeded: 1,
+      cached: 1,
+      withoutCall: 1,
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { deadlineMsFor, streamsFor } from '../../src/core/batch-plan.ts';
+import { deadlineMsFor, extensionMs, streamsFor } from '../../src/core/batch-plan.ts';
 import { plan } from '../helpers/factories.ts';
 
 describe('streamsFor', () => {
@@ -32,5 +32,14 @@ describe('deadlineMsFor', () => {
   test('counts the calls in a round by the streams where these have fewer in flight', () => {
     const narrow = plan({ concurrency: 10, streams: 2, batchSize: 1, batchDelayMs: 0 });
     expect(deadlineMsFor(100, narrow)).toBe(900_000 + 50 * 60_000);
+  });
+});
+
+describe('extensionMs', () => {
+  const waitedMs = { tokens: 1, requests: 10, service: 100, budget: 1_000, paused: 10_000 };
+
+  test('is the time of pauses, and of waits for limits where nobody gave a deadline', () => {
+    expect(extensionMs(waitedMs, { deadlineMs: null })).toBe(10_011);
+    expect(extensionMs(waitedMs, { deadlineMs: 60_000 })).toBe(10_000);
   });
 });

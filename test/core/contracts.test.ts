@@ -51,7 +51,7 @@ const streamInput: StreamInput = {
     FRESH_STREAM,
     [0, 1, 2],
     [settled({ seen: seen({ limits: serviceLimits() }) }), deferred(NOON_MS + 5_000), null],
-    NOON_MS + 1_000,
+    { nextAtMs: NOON_MS + 1_000, price: null },
   ),
 };
 const { stopped, progress, used } = streamInput.state;

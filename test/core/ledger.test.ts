@@ -33,6 +33,7 @@ const ONE_CALL: CallCounts = {
   throttled: 0,
   usage: { promptTokens: 100, completionTokens: 10, cachedTokens: 0 },
   costUsd: 0.001,
+  lastUsage: { promptTokens: 100, completionTokens: 10, cachedTokens: 0 },
 };
 /** The facts after so much waiting of a kind. */
 const waited = (kind: 'throttle' | 'retry', durationMs: number, facts: FactsInHand): FactsInHand => ({
@@ -123,8 +124,9 @@ describe('decide', () => {
 describe('calls that no output has told of', () => {
   test('add up, with a price only as long as each has one', () => {
     const usage = { promptTokens: 200, completionTokens: 20, cachedTokens: 0 };
-    const two = { calls: 2, admittedTokens: 2_600, throttled: 0, usage, costUsd: 0.002 };
-    expect(addCalls(ONE_CALL, ONE_CALL)).toEqual(two);
+    const lastUsage = { promptTokens: 90, completionTokens: 9, cachedTokens: 0 };
+    const two = { calls: 2, admittedTokens: 2_600, throttled: 0, usage, costUsd: 0.002, lastUsage };
+    expect(addCalls(ONE_CALL, { ...ONE_CALL, lastUsage })).toEqual(two);
     const refused = { ...NO_CALLS, calls: 1, throttled: 1, costUsd: null };
     expect(addCalls(two, refused)).toEqual({ ...two, calls: 3, throttled: 1, costUsd: null });
   });
@@ -149,6 +151,9 @@ describe('calls that no output has told of', () => {
 
   test('are what a settled row tells once more, and none in a row of an older version', () => {
     expect(untoldOf(settledRow({ attempt: 2, untold: ONE_CALL }), 2)).toEqual(ONE_CALL);
+    const { lastUsage: _, ...older } = ONE_CALL;
+    const olderRow = settledRow({ attempt: 2, untold: older as CallCounts });
+    expect(untoldOf(olderRow, 2)).toEqual({ ...ONE_CALL, lastUsage: null });
     expect(untoldOf(settledRow({ attempt: 2 }), 2)).toEqual(NO_CALLS);
     expect(decide(settledRow({ outcome: 'failed', attempt: 1 }), context)).toMatchObject({
       facts: { untold: NO_CALLS },

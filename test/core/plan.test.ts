@@ -281,10 +281,29 @@ describe('the warnings', () => {
     );
   });
 
+  test.each([{ tokens: meter(2_000) }, { requests: meter(1) }])(
+    'say nothing of a deadline that nobody gave, where waits for limits put it off: %o',
+    capacity => {
+      const { expected, settings, warnings } = planned({ capacity });
+      const deadlineSeconds = settings.find(({ name }) => name === 'deadlineSeconds')?.value;
+      expect(expected.durationMs / 1_000).toBeGreaterThan(Number(deadlineSeconds));
+      expect(warnings).toEqual([]);
+      const asked = warningsOf({ capacity, request: { deadlineSeconds: Number(deadlineSeconds) } });
+      expect(asked).toEqual([expect.stringMatching(/^The deadline of .* comes before the expected end/)]);
+    },
+  );
+
   test('say what is not known', () => {
     const unknown = 'The limits of gpt-4o-mini are not known yet: the expected time leaves them out';
     expect(warningsOf({ capacity: FRESH_CAPACITY })).toEqual([unknown]);
-    expect(warningsOf({ capacity: FRESH_CAPACITY, request: { tokensPerMinute: 1_000_000 } })).toEqual([]);
+    expect(warningsOf({ capacity: FRESH_CAPACITY, request: { tokensPerMinute: 1_000_000 } })).toEqual([
+      'The limit of gpt-4o-mini in requests a minute is not known yet: the expected time leaves it out',
+    ]);
+    expect(warningsOf({ capacity: FRESH_CAPACITY, request: { requestsPerMinute: 6_000 } })).toEqual([
+      'The limit of gpt-4o-mini in tokens a minute is not known yet: the expected time leaves it out',
+    ]);
+    const both = { tokensPerMinute: 1_000_000, requestsPerMinute: 6_000 };
+    expect(warningsOf({ capacity: FRESH_CAPACITY, request: both })).toEqual([]);
     expect(warningsOf({ request: { deployment: 'mine' } })).toEqual([
       'The price of mine is not known; it is if the deployment is named like its model',
     ]);

@@ -9,6 +9,7 @@ const progresses: fc.Arbitrary<Progress> = fc.record({
   skipped: count,
   coalesced: count,
   cached: count,
+  withoutCall: count,
   deferrals: count,
   batches: count,
   calls: count,
@@ -28,6 +29,7 @@ test('adds every member, but for the longest wait', () => {
     skipped: 3,
     coalesced: 4,
     cached: 5,
+    withoutCall: 22,
     deferrals: 6,
     batches: 7,
     calls: 8,
@@ -45,6 +47,7 @@ test('adds every member, but for the longest wait', () => {
     skipped: 6,
     coalesced: 8,
     cached: 10,
+    withoutCall: 44,
     deferrals: 12,
     batches: 14,
     calls: 16,
@@ -80,4 +83,9 @@ test('the order of parts does not matter, and nothing adds nothing', () => {
 
 test('done are the succeeded, the failed and the skipped', () => {
   expect(doneIn({ ...NO_PROGRESS, succeeded: 1, failed: 20, skipped: 300, coalesced: 4_000, calls: 9 })).toBe(321);
+});
+
+test('progress of a stream that began before answers without a call were counted reads as none', () => {
+  const { withoutCall: _, ...old } = NO_PROGRESS;
+  expect(ProgressSchema.parse(old)).toEqual(NO_PROGRESS);
 });

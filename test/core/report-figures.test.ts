@@ -147,7 +147,7 @@ describe('figures', () => {
     expect(tokensPerMinute.achieved).toBe(900);
   });
 
-  test('name the limits that were set, else those that were learned', () => {
+  test('name the lesser of the limits that were set and those that were learned', () => {
     const capacity = capacityView({ bufferPercent: 8 });
     const learned = figuresOf([called(0, 1)], reportInput({ loaded: foldedRun({ capacity }) }));
     expect(learned).toMatchObject({
@@ -160,6 +160,11 @@ describe('figures', () => {
       tokensPerMinute: { allowed: 5_000 },
       requestsPerMinute: { allowed: 7 },
       bufferPercent: 30,
+    });
+    const tooHigh = plan({ tokensPerMinute: 200_000, requestsPerMinute: 601 });
+    expect(figuresOf([called(0, 1)], reportInput({ plan: tooHigh, loaded: foldedRun({ capacity }) }))).toMatchObject({
+      tokensPerMinute: { allowed: 100_000 },
+      requestsPerMinute: { allowed: 600 },
     });
     expect(figuresOf([called(0, 1)], reportInput({ plan: plan({ requestsPerMinute: 7 }) }))).toMatchObject({
       requestsPerMinute: { allowed: 7 },

@@ -87,9 +87,22 @@ describe('the plan of a retry', () => {
   test('of an attempt without figures takes any cap', () => {
     const request = { maxCostUsd: 0.001, maxTokens: 1 };
     expect(retriedPlan(capped, request, null)).toMatchObject(request);
-    expect(
-      retriedPlan(capped, request, summary({ costUsd: null, tokens: { ...spent.tokens, totalTokens: 0 } })),
-    ).toEqual({ ...capped, ...request });
+    const none = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, totalTokens: 0 };
+    expect(retriedPlan(capped, request, summary({ costUsd: null, tokens: none }))).toEqual({ ...capped, ...request });
+  });
+
+  test('keeps what was spent where the attempt before could not read the issues', () => {
+    const before = { tokens: 900, usd: 0.9 };
+    const none = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, totalTokens: 0 };
+    const failed = summary({ status: 'failed', calls: 0, costUsd: 0, tokens: none });
+    expect(retriedPlan({ ...capped, spent: before }, {}, failed).spent).toEqual(before);
+  });
+
+  test('reckons by the price of the deployment what a model without one has cost', () => {
+    const unpriced = { ...spent, costUsd: null };
+    expect(retriedPlan(capped, {}, unpriced).spent).toEqual({ tokens: 900, usd: 0.00018 });
+    expect(() => retriedPlan(plan({ maxCostUsd: 0.0001 }), {}, unpriced)).toThrow('the run has cost 0.00018 so far');
+    expect(retriedPlan(plan({ price: null }), {}, unpriced).spent).toEqual({ tokens: 900, usd: 0 });
   });
 
   test('has no cap in dollars where the price is not known', () => {

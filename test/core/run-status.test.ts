@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NO_PROGRESS } from '../../src/core/progress.ts';
+import { NO_PROGRESS, type Progress } from '../../src/core/progress.ts';
 import {
   type InstanceView,
   isLive,
@@ -54,7 +54,9 @@ describe('runStatusOf', () => {
       attempts: [{ attempt: 1, startedAt: '2026-01-01T12:00:00.000Z', summary: null }],
       waitingFor: null,
       caps: { maxCostUsd: null, maxTokens: null },
+      taken: { tokens: 0, usd: 0 },
       progress: { ...NO_PROGRESS, total: null, done: 0 },
+      figures: { hitRate: null, storagePerIssue: 0, tokensPerMinute: { achieved: 0, allowed: null }, streams: 0 },
       summary: null,
       error: null,
     });
@@ -164,6 +166,53 @@ describe('runStatusOf', () => {
   });
 });
 
+describe('the figures', () => {
+  const streamOf = (changes: Partial<Progress>): InstanceView => ({
+    runtimeStatus: 'Running',
+    customStatus: { progress: { ...NO_PROGRESS, ...changes }, resumeAtMs: 0, stopped: null },
+  });
+  const kept = { ...NO_PROGRESS, succeeded: 40, cached: 40, coalesced: 5, withoutCall: 40, admittedTokens: 9_000 };
+  const running = root('Running', { ...ANALYZING, kept });
+  const streams = [
+    streamOf({ succeeded: 9, admittedTokens: 8_000, storage: { operations: 30, ms: 90 } }),
+    streamOf({ succeeded: 11, coalesced: 8, withoutCall: 8, admittedTokens: 4_000 }),
+    null,
+    streamOf({ failed: 4, storage: { operations: 42, ms: 10 } }),
+  ];
+
+  test('of a run under way are hits of all attempts, storage and tokens of the streams of this one', () => {
+    const row = { ...ROW, limits: { tokensPerMinute: 60_000 } };
+    expect(runStatusAt(row, running, streams, NOON_MS + 120_000).figures).toEqual({
+      hitRate: 0.8,
+      storagePerIssue: 3,
+      tokensPerMinute: { achieved: 6_000, allowed: 60_000 },
+      streams: 3,
+    });
+  });
+
+  test('count from the start of the attempt, of which less than a minute is one', () => {
+    const achievedAt = (nowMs: number, row: RunFacts = ROW) =>
+      runStatusAt(row, running, streams, nowMs).figures.tokensPerMinute;
+    expect(achievedAt(NOON_MS + 6_000)).toEqual({ achieved: 12_000, allowed: null });
+    const attempts = [...ROW.attempts, { attempt: 2, startedAtMs: NOON_MS + 3_600_000, summary: null }];
+    const retried = { ...ROW, attempt: 2, attempts };
+    expect(achievedAt(NOON_MS + 3_780_000, retried)).toEqual({ achieved: 4_000, allowed: null });
+  });
+
+  test('of one that ended without a report have no rate, since nobody knows over which time', () => {
+    const { figures } = runStatusOf(ROW, root('Terminated', { ...ANALYZING, kept }), streams);
+    expect(figures).toEqual({ hitRate: 0.8, storagePerIssue: 3, tokensPerMinute: null, streams: 3 });
+  });
+
+  test('at the end are those of the summary', () => {
+    const tokensPerMinute = { achieved: 900, allowed: 1_000 };
+    const told = { hitRate: 2 / 3, storage: { operations: 7, perIssue: 3.5, ms: 9 }, tokensPerMinute, streams: 2 };
+    const { figures, progress } = runStatusOf({ ...ROW, summary: summary({ succeeded: 3, ...told }) }, null, []);
+    expect(figures).toEqual({ hitRate: 2 / 3, storagePerIssue: 3.5, tokensPerMinute, streams: 2 });
+    expect(progress.withoutCall).toBe(2);
+  });
+});
+
 describe('a run that was told to wait or to stop', () => {
   const reporting = { ...ANALYZING, phase: 'reporting' };
   test.each<[RunFacts['control'], InstanceView, string]>([
@@ -220,6 +269,25 @@ describe('a run that was retried', () => {
     const ended = runStatusOf(retried, root('Completed', ANALYZING, second), []);
     expect(ended).toMatchObject({ status: 'completed', summary: second, progress: { succeeded: 2 } });
     expect(ended.attempts.map(each => each.summary)).toEqual([summary(), second]);
+  });
+
+  test('has taken what its earlier attempts took before its issues are loaded again, and counts nothing twice', () => {
+    const spent = { tokens: 900, usd: 0.9 };
+    const usage = { promptTokens: 800, completionTokens: 100, cachedTokens: 0 };
+    const takenAt = (custom: unknown, streams: InstanceView[] = []) =>
+      runStatusOf({ ...retried, spent }, root('Running', custom), streams).taken;
+    expect(runStatusOf({ ...retried, spent }, null, []).taken).toEqual(spent);
+    expect(takenAt({ ...ANALYZING, phase: 'loading' })).toEqual(spent);
+    const kept = { ...NO_PROGRESS, usage, costUsd: 0.9 };
+    expect(takenAt({ ...ANALYZING, kept }, [stream(5, 0.25)])).toEqual({ tokens: 900, usd: 1.15 });
+    // An orchestration of an older version keeps only what has its outcome.
+    const less = { ...NO_PROGRESS, usage: { ...usage, promptTokens: 300 }, costUsd: 0.4 };
+    expect(takenAt({ ...ANALYZING, kept: less }, [stream(5, 0.25)])).toEqual({ tokens: 900, usd: 1.15 });
+    const unpriced = { ...NO_PROGRESS, usage, costUsd: null };
+    expect(takenAt({ ...ANALYZING, kept: unpriced })).toEqual({ tokens: 900, usd: null });
+    const { tokens, costUsd } = summary();
+    const taken = { tokens: tokens.totalTokens, usd: costUsd };
+    expect(runStatusOf({ ...retried, summary: summary() }, null, []).taken).toEqual(taken);
   });
 
   test('is lost five minutes after the retry, and says what to do', () => {

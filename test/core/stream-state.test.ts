@@ -33,9 +33,12 @@ function grant(changes: Partial<Grant> = {}): Grant {
   };
 }
 
+/** How a batch is folded, with a pause after it until so many milliseconds after noon. */
+const until = (inMs: number) => ({ nextAtMs: NOON_MS + inMs, price: null });
+
 /** Folds batches, each of units 0, 1, 2 and so on. */
 function folded(...batches: (AnalyzeOutput | null)[][]): StreamState {
-  return batches.reduce((state, results) => fold(state, [...results.keys()], results, 0), FRESH_STREAM);
+  return batches.reduce((state, results) => fold(state, [...results.keys()], results, until(0)), FRESH_STREAM);
 }
 
 test('a fresh stream has done nothing, may start at once, and expects work', () => {
@@ -147,7 +150,7 @@ describe('fold', () => {
       }),
       notStarted,
     ];
-    expect(fold(FRESH_STREAM, [10, 11, 12, 13, 14, 15, 16], results, 0)).toMatchObject({
+    expect(fold(FRESH_STREAM, [10, 11, 12, 13, 14, 15, 16], results, until(0))).toMatchObject({
       deferred: [{ unit: 15, notBeforeMs: NOON_MS + 7_000 }],
       progress: {
         succeeded: 5,
@@ -155,6 +158,7 @@ describe('fold', () => {
         skipped: 2,
         coalesced: 3,
         cached: 2,
+        withoutCall: 4,
         deferrals: 1,
         batches: 1,
         calls: 3,
@@ -170,8 +174,8 @@ describe('fold', () => {
   });
 
   test('adds to what was done and put back before, and pauses', () => {
-    const before = fold(stream({ deferred: [putBack(3, 5)] }), [0, 1], [settled(), deferred(NOON_MS)], NOON_MS + 1_000);
-    const after = fold(before, [2], [settled()], NOON_MS + 2_000);
+    const before = fold(stream({ deferred: [putBack(3, 5)] }), [0, 1], [settled(), deferred(NOON_MS)], until(1_000));
+    const after = fold(before, [2], [settled()], until(2_000));
     expect(after.deferred).toEqual([putBack(3, 5), putBack(1, 0)]);
     expect(after.progress).toMatchObject({ succeeded: 2, batches: 2, calls: 3, deferrals: 1 });
     expect([before.resumeAtMs, after.resumeAtMs]).toEqual([NOON_MS + 1_000, NOON_MS + 2_000]);
@@ -181,7 +185,7 @@ describe('fold', () => {
 describe('a batch that was put back as a whole', () => {
   const turnedAway = (inMs: number) => deferred(NOON_MS + inMs, 'breaker_open', { calls: 0, throttled: 0 });
   const resumesAt = (...results: (AnalyzeOutput | null)[]) =>
-    fold(FRESH_STREAM, [...results.keys()], results, NOON_MS + 1_000).resumeAtMs - NOON_MS;
+    fold(FRESH_STREAM, [...results.keys()], results, until(1_000)).resumeAtMs - NOON_MS;
 
   test('without a call makes the stream wait until the first of it may be tried again', () => {
     expect(resumesAt(turnedAway(10_000), turnedAway(9_000))).toBe(9_000);
@@ -239,12 +243,12 @@ describe('a stream stops', () => {
 });
 
 describe('historyEventsOf', () => {
-  test.each<[string, (AnalyzeOutput | null)[], number]>([
+  test.each<[string, number[], number]>([
     ['nothing', [], 0],
-    ['three tasks', [settled(), deferred(0), notStarted], 12],
-    ['a task with three retries', [settled({ failedAttempts: 3 })], 28],
-    ['a task that threw to the end, after four retries', [null], 36],
-  ])('%s', (_, results, expected) => {
-    expect(historyEventsOf(results)).toBe(expected);
+    ['three tasks', [0, 0, 0], 12],
+    ['a task with three retries', [3], 28],
+    ['tasks with and without', [0, 4, 1], 52],
+  ])('%s', (_, retries, expected) => {
+    expect(historyEventsOf(retries)).toBe(expected);
   });
 });

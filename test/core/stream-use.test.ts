@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { BatchUse } from '../../src/core/capacity/messages.ts';
 import type { AnalyzeOutput } from '../../src/core/contracts.ts';
 import { FRESH_STREAM, fold } from '../../src/core/stream-state.ts';
+import { talk } from '../helpers/capacity-talk.ts';
 import { deferred, failedWith, NOON_MS, sawAnswer, seen, serviceLimits, settled } from '../helpers/factories.ts';
 
 const sawNothing = seen({ calls: 0, admittedTokens: 0 });
@@ -9,7 +10,8 @@ const notStarted: AnalyzeOutput = { kind: 'not_started', reason: 'cancelled', se
 
 describe('what a batch came to', () => {
   const useOf = (...results: (AnalyzeOutput | null)[]): BatchUse => {
-    const { used } = fold(FRESH_STREAM, [...results.keys()], results, 0);
+    const price = { inputUsd: 2, outputUsd: 8 };
+    const { used } = fold(FRESH_STREAM, [...results.keys()], results, { nextAtMs: 0, price });
     if (!used) throw new Error('A batch leaves what it came to');
     return used;
   };
@@ -47,30 +49,48 @@ describe('what a batch came to', () => {
     });
   });
 
-  test('is what was billed, whatever came of it; an unknown price is none', () => {
+  test('is what was billed, whatever came of it; without a price of its model, by that of the deployment', () => {
     const usage = { promptTokens: 500, completionTokens: 40, cachedTokens: 300 };
     const results = [
       settled(),
       settled({ seen: seen({ usage, costUsd: null }) }),
       deferred(NOON_MS, 'rate_limited', { usage, costUsd: 0.25 }),
     ];
-    expect(useOf(...results)).toMatchObject({ billedTokens: 110 + 540 + 540, costUsd: 0.251 });
+    expect(useOf(...results)).toMatchObject({
+      billedTokens: 110 + 540 + 540,
+      costUsd: 0.001 + (500 * 2 + 40 * 8) / 1e6 + 0.25,
+    });
   });
 
-  test('is how long answers are, of successes that came by one call, and the prompts of these', () => {
-    const saw = (completionTokens: number, calls = 1) =>
-      sawAnswer({ calls, usage: { promptTokens: completionTokens + 7, completionTokens, cachedTokens: 0 } });
+  test('has no cost where neither price is known', () => {
+    const { used } = fold(FRESH_STREAM, [0], [settled({ seen: sawAnswer({ costUsd: null }) })], {
+      nextAtMs: 0,
+      price: null,
+    });
+    expect(used?.costUsd).toBe(0);
+  });
+
+  test('is how long complete answers are, and the prompts of these, without what was billed before them', () => {
+    const usageOf = (completionTokens: number) => ({
+      promptTokens: completionTokens + 7,
+      completionTokens,
+      cachedTokens: 0,
+    });
+    const saw = (completionTokens: number) => sawAnswer({ usage: usageOf(completionTokens) });
+    const sawLast = (completionTokens: number, calls: number) =>
+      sawAnswer({ calls, usage: usageOf(1_000), lastUsage: usageOf(completionTokens) });
     const { completions, promptTokens } = useOf(
       settled({ seen: saw(80) }),
       settled({ outcome: 'failed', code: 'output_cut_off', seen: saw(1_200) }),
       settled({ cached: true, callMs: null, seen: saw(0) }),
-      settled({ seen: saw(150, 2) }),
-      settled({ failedAttempts: 1, seen: saw(160) }),
-      settled({ seen: saw(170, 0) }),
+      settled({ seen: sawLast(150, 2) }),
+      settled({ failedAttempts: 1, seen: sawLast(160, 2) }),
+      // As told by a row of an older version: only the sum is known.
+      settled({ seen: seen({ calls: 2, usage: usageOf(170) }) }),
       deferred(NOON_MS, 'rate_limited', saw(180)),
       settled({ seen: saw(90) }),
     );
-    expect([completions, promptTokens]).toEqual([[80, 90], 80 + 90 + 2 * 7]);
+    expect([completions, promptTokens]).toEqual([[80, 150, 160, 90], 80 + 150 + 160 + 90 + 4 * 7]);
   });
 
   test.each<[string, AnalyzeOutput | null, number]>([
@@ -133,4 +153,20 @@ describe('what a batch came to', () => {
     const refused = deferred(NOON_MS, 'rate_limited', { limits: at(300) });
     expect(useOf(withLimits(200), refused, withLimits(100), settled()).limits).toEqual(at(300));
   });
+});
+
+test('answers that were cut for want of room raise it, so that they are not bought twice for good', () => {
+  const usageOf = (completionTokens: number) => ({ promptTokens: 900, completionTokens, cachedTokens: 0 });
+  const short = settled({ seen: sawAnswer({ usage: usageOf(160) }) });
+  const { ask } = talk();
+  /** Tells a batch; answers the room of the next one. */
+  const roomAfter = (results: readonly AnalyzeOutput[]) => {
+    const { used } = fold(FRESH_STREAM, [...results.keys()], results, { nextAtMs: 0, price: null });
+    return ask({ used }).maxCompletionTokens;
+  };
+  const room = roomAfter(Array.from({ length: 200 }, () => short));
+  expect(room).toBe(208);
+  // Cut once at 208 tokens, then complete.
+  const cut = settled({ seen: sawAnswer({ calls: 2, usage: usageOf(room + 300), lastUsage: usageOf(300) }) });
+  expect(roomAfter([short, cut, cut])).toBeGreaterThanOrEqual(300);
 });

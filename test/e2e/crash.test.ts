@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { someIssues, startApp } from '../helpers/app.ts';
 import { pollUntil } from '../helpers/host-fixture.ts';
 
-it('goes on by itself after its host was killed, and buys no answered issue again', async () => {
+it('worker or host killed: goes on by itself after its host was killed, and buys no answered issue again', async () => {
   await using app = await startApp({ simulator: { latencyMs: 100 } });
   const runId = await app.startRun({ source: { issues: someIssues(150) }, batchDelayMs: 100 });
   for (const share of [0.25, 0.6]) {

@@ -5,7 +5,7 @@ import { pollUntil } from '../helpers/host-fixture.ts';
 const WORKER_UP = /worker process (\d+) has loaded the app/;
 const CONCURRENCY = 10;
 
-it('takes over at once what a killed worker process had claimed, while host and other workers live', async () => {
+it('worker or host killed: takes over at once what a killed worker process had claimed, while host and other workers live', async () => {
   const env = { FUNCTIONS_WORKER_PROCESS_COUNT: '2', FUNCTIONS_WORKER_LOG_LEVEL: 'DEBUG' };
   await using app = await startApp({ simulator: { latencyMs: 100 }, env });
   const workerPids = () => app.hostLines.flatMap(line => WORKER_UP.exec(line)?.[1] ?? []).map(Number);

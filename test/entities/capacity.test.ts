@@ -1,4 +1,4 @@
-import { EntityId } from 'durable-functions';
+import { type EntityHandler, EntityId } from 'durable-functions';
 import { describe, expect, test } from 'vitest';
 import { createTestHub, type TestHub } from '../../local/testing/test-hub.ts';
 import { reserve } from '../../src/core/capacity/capacity.ts';
@@ -9,10 +9,16 @@ import { terms, use } from '../helpers/capacity-world.ts';
 
 const RESERVE = { runId: 'a:1', stream: 0, nowMs: START_MS, want: 20, fresh: true, terms: terms(), used: null };
 
+/** The entity, and an operation that stores what an older version may have stored. */
+const seedable: EntityHandler<never> = context =>
+  context.df.operationName === 'seed'
+    ? context.df.setState(context.df.getInput<never>() as never)
+    : (capacity as EntityHandler<never>)(context);
+
 /** A hub with the entity, and an orchestration that calls it: `[operation, message]` gives what it answers. */
 function entityHub(): TestHub & { call(operation: string, message: object): Promise<unknown> } {
   const hub = createTestHub({
-    entities: { capacity },
+    entities: { capacity: seedable },
     orchestrators: {
       *call(context) {
         const [operation, message] = context.df.getInput() as [string, object];
@@ -64,6 +70,16 @@ describe('the capacity entity', () => {
     await hub.settle();
     expect(hub.entity('capacity', 'other')).toMatchObject({ runs: {} });
     expect(hub.entity('capacity', 'gpt')).toMatchObject({ runs: { 'a:1': { control: 'go' } } });
+  });
+
+  test.each(['reserve', 'leave', 'control'])('begins anew where what is stored has another shape: %s', async name => {
+    await using hub = entityHub();
+    await hub.call('seed', { nowMs: START_MS, runs: { 'a:1': { cursor: 7 } }, meters: [] });
+    await hub.call(name, { ...RESERVE, control: 'paused', uses: [] });
+    const state = CapacityStateSchema.parse(hub.entity('capacity', 'gpt'));
+    expect(Object.keys(state.runs)).toEqual(name === 'leave' ? [] : ['a:1']);
+    await hub.call('seed', { nowMs: START_MS, runs: { 'a:1': { cursor: 7 } }, meters: [] });
+    expect(await hub.call('reserve', RESERVE)).toEqual(reserve(FRESH_CAPACITY, RESERVE).answer);
   });
 
   test('refuses what it does not know, and keeps its state', async () => {

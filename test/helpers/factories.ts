@@ -146,7 +146,7 @@ export function seen(changes: Partial<Seen> = {}): Seen {
 /** The same of a call that was answered: 100 prompt tokens, 10 completion tokens, $0.001. */
 export function sawAnswer(changes: Partial<Seen> = {}): Seen {
   const usage = { promptTokens: 100, completionTokens: 10, cachedTokens: 0 };
-  return seen({ usage, costUsd: 0.001, ...changes });
+  return seen({ usage, costUsd: 0.001, lastUsage: changes.usage ?? usage, ...changes });
 }
 
 /** What `analyzeIssue` answers for a success of one call: 100 prompt tokens, 10 completion tokens, $0.001. */

@@ -9,14 +9,24 @@ import * as source from '../../src/services/issue-source.ts';
 import { ANSWER, runActivity } from './activities.ts';
 import { NOON_MS, plan } from './factories.ts';
 import { createMemoryBlobs, createMemoryCache, createMemoryLedger } from './memory-stores.ts';
+import { UNDELETED } from './run-rows.ts';
 
-/** `loadIssues` over stores in memory, at noon, for the run `run`. */
-export function createLoadBench() {
+/** `loadIssues` over stores in memory, at noon, for the run `run`; `changes` replace services. */
+export function createLoadBench(changes: Partial<Parameters<typeof createLoadIssues>[0]> = {}) {
   const blobs = createMemoryBlobs();
   const pages = createIssuePages(blobs);
   const ledger = createMemoryLedger();
   const cache = createMemoryCache();
-  const handler = createLoadIssues({ blobs, pages, source, ledger: () => ledger, cache, nowMs: () => NOON_MS });
+  const handler = createLoadIssues({
+    ...UNDELETED,
+    blobs,
+    pages,
+    source,
+    ledger: () => ledger,
+    cache,
+    nowMs: () => NOON_MS,
+    ...changes,
+  });
   const input: RunInput = {
     runId: 'run',
     attempt: 1,

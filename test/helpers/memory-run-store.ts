@@ -33,7 +33,10 @@ export function createMemoryRunStore(...rows: readonly RunRow[]): RunStore {
   const store: RunStore = {
     entry: async runId => entry(runId),
     read: async runId => entry(runId)?.row ?? null,
-    control: async runId => (entries.has(runId) ? (entry(runId)?.row.control ?? null) : 'cancelled'),
+    async control(runId, attempt) {
+      const row = entry(runId)?.row;
+      return !row || attempt < row.attempt ? 'cancelled' : row.control;
+    },
     async insert(row) {
       if (deleted.has(row.runId)) throw invalid('runId', row.runId, 'an id that no deleted run has had');
       const existing = entry(row.runId);

@@ -11,6 +11,7 @@ import { createResultsStore } from '../../src/services/results.ts';
 import { runActivity } from './activities.ts';
 import { foldedRun, issue, reportInput } from './factories.ts';
 import { createMemoryBlobs, createMemoryCache, createMemoryLedger } from './memory-stores.ts';
+import { UNDELETED } from './run-rows.ts';
 
 /** The end of a stream that did all of its work. */
 export const DRAINED: StreamEnd = { kind: 'drained', code: null };
@@ -34,14 +35,17 @@ export async function fold({ contents, rows, ends = [DRAINED] }: Run, changes: P
   const pages = createIssuePages(blobs);
   const results = createResultsStore(blobs);
   const finished: [string, RunSummary | null][] = [];
-  const runs = { finish: async (runId: string, summary: RunSummary | null) => void finished.push([runId, summary]) };
+  const runs = {
+    ...UNDELETED.runs,
+    finish: async (runId: string, summary: RunSummary | null) => void finished.push([runId, summary]),
+  };
   async function* each() {
     yield* issuesOf(contents);
   }
   if (contents.length > 0) await pages.write('run-1', placeIssues(each(), contentOf, null));
   for (const [index, row] of rows.entries()) if (row) await ledger.write('run-1', index, row, null);
   const loaded = foldedRun({ ends: [...ends], progress: { ...NO_PROGRESS, deferrals: 7, batches: 5 } });
-  const handler = createBuildReport({ pages, ledger: () => ledger, results, runs, cache });
+  const handler = createBuildReport({ ...UNDELETED, pages, ledger: () => ledger, results, runs, cache });
   const input = reportInput({ loaded, ...changes });
   const summary = await runActivity<RunSummary>(handler, input);
   const again = await runActivity<RunSummary>(handler, input);

@@ -17,3 +17,9 @@ export function runRow(changes: Partial<RunRow> = {}): RunRow {
     ...changes,
   };
 }
+
+/** What activities that write texts are given of runs where nobody deletes one. */
+export const UNDELETED = {
+  runs: { read: async () => runRow(), finish: async () => {} },
+  cleanup: { remove: () => Promise.reject(new Error('a run that was not deleted is cleaned up')) },
+};

@@ -30,6 +30,7 @@ import { createShutdown } from '../../src/services/shutdown.ts';
 import { createWorkerIdentity } from '../../src/services/worker-identity.ts';
 import { NOON_MS, plan, settings } from './factories.ts';
 import { createMemoryBlobs, createMemoryCache, createMemoryLedger } from './memory-stores.ts';
+import { UNDELETED } from './run-rows.ts';
 
 /** The world of a {@link startVirtualApp}. */
 export interface VirtualAppOptions {
@@ -116,7 +117,7 @@ export function startVirtualApp(options: VirtualAppOptions = {}): VirtualApp {
     }
   };
 
-  const services = { ledger: () => ledger, pages, cache, results, source, blobs, nowMs };
+  const services = { ...UNDELETED, ledger: () => ledger, pages, cache, results, source, blobs, nowMs };
   const analyzers = Array.from({ length: workers }, (_, n) => {
     const shutdown = createShutdown();
     const breakers = createServiceBreakers(nowMs);
@@ -148,7 +149,7 @@ export function startVirtualApp(options: VirtualAppOptions = {}): VirtualApp {
     activities: {
       loadIssues: createLoadIssues(services),
       analyzeIssue: (input, context) => analyzers[deliveries++ % workers]?.(input, context),
-      buildReport: createBuildReport({ ...services, runs: { finish: async () => {} } }),
+      buildReport: createBuildReport(services),
     },
   });
   started = hub;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { delay } from '../../local/testing/activity-time.ts';
 import { StreamStatusSchema } from '../../src/core/run-status.ts';
-import { deferred, NOON_MS, settled } from '../helpers/factories.ts';
+import { deferred, NOON_MS, plan, settled } from '../helpers/factories.ts';
 import { activities, analyzedUnits, runOrchestration } from '../helpers/replay.ts';
 import { numbers, streamInput, timetable } from '../helpers/streams.ts';
 
@@ -52,6 +52,27 @@ describe('the deadline', () => {
     expect(run.output).toMatchObject({ stopped: null, progress: { succeeded: 3 } });
   });
 
+  describe('and waits for the limits of the deployment', () => {
+    // A call a minute, for half an hour; the run is allowed ten minutes.
+    const limited = (deadlineMs: number | null) =>
+      streamInput(30, {
+        plan: plan({ streams: 1, tokensPerMinute: 1_600, bufferPercent: 0, deadlineMs }),
+        deadlineAtMs: NOON_MS + 600_000,
+      });
+
+    test('that nobody gave is put off by them', async () => {
+      const run = await runOrchestration('processStream', limited(null));
+      expect(run.output).toMatchObject({ stopped: null, progress: { succeeded: 30 } });
+      expect(run.endedAtMs).toBeGreaterThan(NOON_MS + 1_200_000);
+    });
+
+    test('that was asked for is not', async () => {
+      const run = await runOrchestration('processStream', limited(600_000));
+      expect(run.output).toMatchObject({ stopped: { reason: 'deadline' } });
+      expect(run.endedAtMs).toBe(NOON_MS + 600_000);
+    });
+  });
+
   test('does not count the time that the run is paused', async () => {
     const own = streamInput(12, { deadlineAtMs: NOON_MS + 10_000 });
     const told = [
@@ -97,7 +118,7 @@ describe('a run that is told', () => {
     expect(run.output).toMatchObject({
       stopped: { reason: 'cancelled', code: null },
       progress: { succeeded: 5 },
-      used: { calls: 2 },
+      used: null,
     });
   });
 
@@ -112,6 +133,8 @@ describe('a run that is told', () => {
     expect(run.output).toMatchObject({ stopped: null, progress: { succeeded: 9, waitedMs: { paused: 120_000 } } });
     const shown = run.instance('run-1').customStatuses.map(status => StreamStatusSchema.parse(status).waitingFor);
     expect(shown).toContain('paused');
+    // From the batch after the pause on.
+    expect(shown.slice(shown.lastIndexOf('paused') + 1)).not.toEqual([]);
     expect(shown.at(-1)).toBeNull();
   });
 });

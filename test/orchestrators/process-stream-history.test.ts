@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { StreamOutputSchema } from '../../src/core/contracts.ts';
+import { activityNowMs } from '../../local/testing/activity-time.ts';
+import { type AnalyzeOutput, StreamOutputSchema } from '../../src/core/contracts.ts';
 import { StreamStatusSchema } from '../../src/core/run-status.ts';
 import { deferred, failedWith, NOON_MS, plan, settled } from '../helpers/factories.ts';
 import { activities, analyzedUnits, runOrchestration } from '../helpers/replay.ts';
@@ -8,6 +9,19 @@ import { numbers, streamInput, timetable } from '../helpers/streams.ts';
 const HOUR_MS = 3_600_000;
 /** Histories are cut at 800 events by an estimate; the batch that comes to it still ends. */
 const LONGEST_HISTORY = 900;
+
+/** Each unit throws four times, then comes to what is given, then to its end. */
+function flaky(fifth: () => AnalyzeOutput) {
+  const deliveries = new Map<number, number>();
+  return activities({
+    analyzeIssue({ unit }) {
+      const delivery = (deliveries.get(unit) ?? 0) + 1;
+      deliveries.set(unit, delivery);
+      if (delivery < 5) throw new Error('storage is away');
+      return delivery === 5 ? fifth() : settled();
+    },
+  });
+}
 
 describe('the custom status', () => {
   test('is set before the first yield of each generation, and follows each batch', async () => {
@@ -92,17 +106,23 @@ describe('continuing as new', () => {
   });
 
   test('comes sooner where activities are retried', async () => {
-    let attempts = 0;
-    const flaky = activities({
-      analyzeIssue() {
-        attempts += 1;
-        return settled({ failedAttempts: 4 });
-      },
-    });
     const wide = plan({ streams: 1, batchSize: 20, concurrency: 20 });
-    const run = await runOrchestration('processStream', streamInput(80, { plan: wide }), flaky);
+    const run = await runOrchestration(
+      'processStream',
+      streamInput(80, { plan: wide }),
+      flaky(() => settled()),
+    );
     // 8 + 20 tasks x (4 + 4 x 8) events = 728 a batch: a new generation after every second one.
+    expect(run.output).toMatchObject({ progress: { succeeded: 80 } });
     expect(run.instance('run-1').generations).toBe(3);
-    expect(attempts).toBe(80);
+    expect(run.instance('run-1').longestHistory).toBeLessThan(2_000);
+  });
+
+  test('comes as soon where what was retried is put back, and tells nothing of it', async () => {
+    const wide = plan({ streams: 1, batchSize: 20, concurrency: 20 });
+    const putBack = flaky(() => deferred(activityNowMs() + 60_000, 'claimed_elsewhere', { throttled: 0 }));
+    const run = await runOrchestration('processStream', streamInput(160, { plan: wide }), putBack);
+    expect(run.output).toMatchObject({ progress: { succeeded: 160, deferrals: 160 } });
+    expect(run.instance('run-1').longestHistory).toBeLessThan(2_000);
   });
 });

@@ -1,8 +1,12 @@
+import type { EntityHandler } from 'durable-functions';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { activityNowMs } from '../../local/testing/activity-time.ts';
+import type { Grant, Reserve } from '../../src/core/capacity/messages.ts';
+import { type CapacityState, FRESH_CAPACITY } from '../../src/core/capacity/state.ts';
 import { StreamOutputSchema } from '../../src/core/contracts.ts';
-import { deferred, failedWith, NOON_MS, plan, settled } from '../helpers/factories.ts';
+import { capacity } from '../../src/entities/capacity.ts';
+import { deferred, failedWith, NOON_MS, plan, sawAnswer, settled } from '../helpers/factories.ts';
 import { activities, runOrchestration, togetherOnly } from '../helpers/replay.ts';
 import { numbers, streamInput, timetable } from '../helpers/streams.ts';
 
@@ -20,7 +24,7 @@ describe('a stream', () => {
     ]);
     expect(run).toMatchObject({
       runtimeStatus: 'Completed',
-      output: { stopped: null, progress: { succeeded: 7, batches: 3, calls: 7 }, used: { calls: 1, answered: 1 } },
+      output: { stopped: null, progress: { succeeded: 7, batches: 3, calls: 7 }, used: null },
     });
     expect(run.endedAtMs).toBe(NOON_MS + 2_000);
   });
@@ -67,9 +71,40 @@ describe('a stream', () => {
 
   test('tells nothing twice: the entity knows each call once', async () => {
     const run = await runOrchestration('processStream', streamInput(9));
-    // The last batch goes with the output, to be told when the run leaves.
+    expect(run.capacity?.calls.count).toBe(9);
+    expect(run.output).toMatchObject({ used: null, progress: { calls: 9 } });
+  });
+
+  test('whose last batch cannot be told ends all the same; it goes with the output, to be told when the run leaves', async () => {
+    const deaf: EntityHandler<CapacityState> = context => {
+      if ((context.df.getInput() as Reserve).want === 0) throw new Error('storage is away');
+      return capacity(context);
+    };
+    const run = await runOrchestration('processStream', streamInput(9), activities(), { capacity: deaf });
     expect(run.capacity?.calls.count).toBe(6);
-    expect(run.output).toMatchObject({ used: { callCount: 3 } });
+    expect(run.output).toMatchObject({ stopped: null, progress: { succeeded: 9 }, used: { callCount: 3 } });
+  });
+
+  test('that is woken late keeps the pace of its grant', async () => {
+    const granted: Grant = {
+      ...{ granted: 3, from: 0, left: 0, startAtMs: NOON_MS - 60_000, spacingMs: 1_000 },
+      ...{ maxCompletionTokens: 1_200, control: 'go', bound: null },
+    };
+    const past: EntityHandler<CapacityState> = context => {
+      context.df.setState(FRESH_CAPACITY);
+      context.df.return(granted);
+    };
+    const run = await runOrchestration('processStream', streamInput(3), activities(), { capacity: past });
+    const starts = run.calls.flatMap(({ name, input }) => (name === 'analyzeIssue' ? [input.startAtMs - NOON_MS] : []));
+    expect(starts).toEqual([0, 1_000, 2_000]);
+  });
+
+  test('reckons what an answer without a known price cost by the price of its deployment, as its cap goes by', async () => {
+    const own = plan({ streams: 1, batchSize: 3, maxCostUsd: 10, price: { inputUsd: 100, outputUsd: 1_000 } });
+    const nameless = activities({ analyzeIssue: () => settled({ seen: sawAnswer({ costUsd: null }) }) });
+    const run = await runOrchestration('processStream', streamInput(3, { plan: own }), nameless);
+    expect(run.capacity?.runs['run-1:1']?.spentUsd).toBeCloseTo(3 * 0.02, 9);
+    expect(run.output).toMatchObject({ progress: { costUsd: null } });
   });
 });
 

@@ -1,8 +1,13 @@
 import { generate } from 'selfsigned';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { startOpenAiSimulator } from '../../local/simulators/openai-server.ts';
+import { createAzureOpenAi } from '../../src/services/azure-openai.ts';
+import { settings } from '../helpers/factories.ts';
 import { startServer } from '../helpers/http-server.ts';
 import { client, failureOf, request } from '../helpers/model-client.ts';
+import { noCredential } from '../helpers/test-storage.ts';
+
+afterEach(() => void vi.useRealTimers());
 
 describe('an HTTP error', () => {
   test.each([
@@ -149,6 +154,38 @@ describe('the network', () => {
     expect(await failureOf(client(server.url).complete(request({ timeoutMs: 100 })))).toMatchObject({
       code: 'timeout',
     });
+  });
+
+  test.each([429, 503])('that stalls within the body of a %i is a timeout too', { timeout: 5_000 }, async status => {
+    await using server = await startServer(
+      response => void response.writeHead(status, { 'content-type': 'application/json' }).write('{"error"'),
+    );
+    expect(await failureOf(client(server.url).complete(request({ timeoutMs: 200 })))).toMatchObject({
+      code: 'timeout',
+      status: null,
+    });
+    expect(server.received).toHaveLength(1);
+  });
+
+  test('that stalls within the body of an error still says that a service is there', { timeout: 5_000 }, async () => {
+    await using server = await startServer(
+      response => void response.writeHead(503, { 'content-type': 'application/json' }).write('{"error"'),
+    );
+    const { promise: hasHeaders, resolve } = Promise.withResolvers<void>();
+    const send: typeof fetch = async (input, { dispatcher: _, ...init } = {}) => {
+      const response = await fetch(input, init);
+      // By then the SDK has taken its own limit back.
+      setImmediate(resolve);
+      return response;
+    };
+    const { signal } = new AbortController();
+    const model = createAzureOpenAi(settings({ endpoint: server.url, apiKey: 'key-1' }), noCredential, signal, send);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const described = model.describe();
+    await hasHeaders;
+    vi.advanceTimersByTime(5_000);
+    vi.useRealTimers();
+    expect(await described).toEqual({ endpoint: server.url, reachable: true, simulator: false });
   });
 
   test('that breaks before or within an answer is a lost connection', async () => {

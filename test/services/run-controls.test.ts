@@ -4,11 +4,13 @@ import { createRunControls, type RunControl } from '../../src/services/run-contr
 function createBench() {
   let nowMs = 1_000;
   const rows = new Map<string, RunControl | Error>();
+  /** Of runs that were retried. */
+  const current = new Map<string, number>();
   const reads: string[] = [];
   const controls = createRunControls(
-    async runId => {
+    async (runId, attempt) => {
       reads.push(runId);
-      const control = rows.get(runId) ?? null;
+      const control = attempt < (current.get(runId) ?? 1) ? 'cancelled' : (rows.get(runId) ?? null);
       if (control instanceof Error) throw control;
       return control;
     },
@@ -17,6 +19,7 @@ function createBench() {
   return {
     of: (runId: string, attempt = 1) => controls.of(runId, attempt),
     rows,
+    current,
     reads,
     pass: (durationMs: number) => {
       nowMs += durationMs;
@@ -53,6 +56,14 @@ describe('what a run was told', () => {
     rows.set('a', null);
     expect([await of('a', 2), await of('a', 1)]).toEqual([null, 'cancelled']);
     expect(reads).toEqual(['a', 'a']);
+  });
+
+  test('is asked for each attempt: what is left of one before does not go on with the next', async () => {
+    const { of, current, pass } = createBench();
+    expect(await of('a')).toBeNull();
+    current.set('a', 2);
+    pass(2_001);
+    expect([await of('a', 1), await of('a', 2)]).toEqual(['cancelled', null]);
   });
 
   test('stays what it was where it cannot be read, and is read again after two seconds', async () => {

@@ -57,12 +57,12 @@ describe.each([
 
   test('what a run is told is read by itself; one that is not there counts as cancelled', async () => {
     const { runs, entry } = await withRun();
-    expect(await runs.control('run-1')).toBeNull();
+    expect(await runs.control('run-1', 1)).toBeNull();
     for (const control of ['paused', null, 'cancelled'] as const) {
       expect(await runs.setControl(await entry(), control)).toBe(true);
-      expect([await runs.control('run-1'), (await entry()).row.control]).toEqual([control, control]);
+      expect([await runs.control('run-1', 1), (await entry()).row.control]).toEqual([control, control]);
     }
-    expect(await runs.control('run-2')).toBe('cancelled');
+    expect(await runs.control('run-2', 1)).toBe('cancelled');
   });
 
   test('a run that was changed since it was read is told nothing, and so is one that is gone', async () => {
@@ -101,12 +101,23 @@ describe.each([
     const answered = await runs.restart(await entry(), { plan: RAISED, startedAtMs: LATER_MS });
     expect(answered).toEqual(restarted);
     expect(await runs.read('run-1')).toEqual(restarted);
-    expect(await runs.control('run-1')).toBeNull();
+    expect(await runs.control('run-1', 2)).toBeNull();
     const second = summary({ attempt: 2, succeeded: 3 });
     await runs.finish('run-1', second);
     const [first] = restarted.attempts;
     const attempts = [first, { attempt: 2, startedAtMs: LATER_MS, summary: second }];
     expect(await runs.read('run-1')).toEqual({ ...restarted, attempts, summary: second });
+  });
+
+  test('after a retry, what is left of the attempt before is told to stop, whatever the new one is told', async () => {
+    const { runs, entry } = await withRun();
+    await runs.restart(await entry(), { plan: RAISED, startedAtMs: LATER_MS });
+    for (const control of [null, 'paused', 'cancelled', null] as const) {
+      await runs.setControl(await entry(), control);
+      expect([await runs.control('run-1', 1), await runs.control('run-1', 2)]).toEqual(['cancelled', control]);
+    }
+    await runs.restart(await entry(), { plan: RAISED, startedAtMs: LATER_MS });
+    expect([await runs.control('run-1', 2), await runs.control('run-1', 3)]).toEqual(['cancelled', null]);
   });
 
   test('of two retries at one time, one wins', async () => {
@@ -133,7 +144,7 @@ describe.each([
     await runs.finish('run-1', summary());
     for (const runId of ['run-1', 'run-1', 'run-2']) await runs.remove(runId);
     expect([await runs.read('run-1'), await runs.entry('run-1'), await runs.list(10)]).toEqual([null, null, []]);
-    expect(await runs.control('run-1')).toBe('cancelled');
+    expect(await runs.control('run-1', 1)).toBe('cancelled');
     expect(await runs.insert(runRow({ runId: 'run-2' }))).toBeNull();
   });
 
@@ -190,10 +201,11 @@ test('a run of version 0.1.0 is read as one attempt, without caps, and can be re
       summary: summary(),
     }),
   );
-  expect(await runs.control(runId)).toBeNull();
+  expect(await runs.control(runId, 1)).toBeNull();
   const restarted = read && (await runs.restart(read, { plan: read.row.plan, startedAtMs: LATER_MS }));
   expect(restarted?.attempts.map(({ attempt, summary: end }) => [attempt, end?.attempt])).toEqual([
     [1, 1],
     [2, undefined],
   ]);
+  expect([await runs.control(runId, 1), await runs.control(runId, 2)]).toEqual(['cancelled', null]);
 });

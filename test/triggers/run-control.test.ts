@@ -49,7 +49,7 @@ describe('cancelling', () => {
     ]);
     expect(json).toMatchObject({ runId: 'run-1', status: 'cancelling', control: 'cancelled', phase: 'analyzing' });
     expect(json.links.status).toBe('https://app.example/api/runs/run-1');
-    expect(await route.runs.control('run-1')).toBe('cancelled');
+    expect(await route.runs.control('run-1', 1)).toBe('cancelled');
     expect(route.hub.told).toEqual([{ runId: 'run-1:1', control: 'cancelled', nowMs: NOON_MS }]);
     expect(route.hub.calls).toEqual(['signal gpt-4o-mini']);
   });
@@ -62,7 +62,7 @@ describe('cancelling', () => {
       [202, 'cancelling'],
       [202, 'cancelling'],
     ]);
-    expect(await route.runs.control('run-1')).toBe('cancelled');
+    expect(await route.runs.control('run-1', 1)).toBe('cancelled');
     expect(new Set(route.controls())).toEqual(new Set(['cancelled']));
   });
 
@@ -85,7 +85,7 @@ describe('cancelling', () => {
   test('is heard by the workers also where the entity cannot be told', async () => {
     await using route = await openRoute({ hub: { fails: call => call.startsWith('signal') } });
     expect((await route.say('cancel')).status).toBe(202);
-    expect(await route.runs.control('run-1')).toBe('cancelled');
+    expect(await route.runs.control('run-1', 1)).toBe('cancelled');
   });
 });
 
@@ -95,7 +95,7 @@ describe('pausing and resuming', () => {
     const said: unknown[] = [];
     for (const action of ['pause', 'pause', 'resume', 'resume', 'pause']) {
       const { status, json } = await route.say(action);
-      said.push([status, json.status, await route.runs.control('run-1')]);
+      said.push([status, json.status, await route.runs.control('run-1', 1)]);
     }
     const paused = [202, 'paused', 'paused'];
     const running = [202, 'running', null];
@@ -157,7 +157,7 @@ describe('a run that has ended', () => {
     });
     const { status, json } = await route.say('cancel');
     expect([status, json.status, json.control]).toEqual([200, 'completed', null]);
-    expect([await route.runs.control('run-1'), route.hub.calls]).toEqual([null, []]);
+    expect([await route.runs.control('run-1', 1), route.hub.calls]).toEqual([null, []]);
   });
 
   test('right after the word shows its end', async () => {
@@ -188,7 +188,7 @@ describe('several at one time', () => {
       }),
     });
     expect((await route.say('pause')).json.status).toBe('cancelling');
-    expect([await route.runs.control('run-1'), route.controls()]).toEqual(['cancelled', ['cancelled']]);
+    expect([await route.runs.control('run-1', 1), route.controls()]).toEqual(['cancelled', ['cancelled']]);
   });
 
   test('whoever tells the entity too late tells it what holds by now', async () => {
@@ -222,7 +222,7 @@ describe('several at one time', () => {
           }),
         });
         const replies = await Promise.all(said.map(action => route.say(action)));
-        const control = await route.runs.control('run-1');
+        const control = await route.runs.control('run-1', 1);
         expect(route.controls().at(-1)).toBe(control ?? 'go');
         expect(control === 'cancelled').toBe(said.includes('cancel'));
         for (const { status } of replies) expect([202, 409]).toContain(status);
@@ -325,5 +325,5 @@ test.each([
   await using route = await openRoute();
   const { status, json } = await route.say(action, { [name]: 'true' });
   expect([status, json.violations]).toEqual([400, [{ field: name, value: '"true"', allowed }]]);
-  expect([route.hub.calls, await route.runs.control('run-1')]).toEqual([[], null]);
+  expect([route.hub.calls, await route.runs.control('run-1', 1)]).toEqual([[], null]);
 });

@@ -141,6 +141,12 @@ describe('DELETE /api/runs/{runId}', () => {
     ]);
   });
 
+  test('of a terminated run removes once more what an activity wrote until the row was gone', async () => {
+    await using route = await openRoute({ row: runRow({ control: 'cancelled' }), runtimeStatus: 'Terminated' });
+    expect((await route.remove()).status).toBe(204);
+    expect(route.done.slice(-3)).toEqual(['purge run-1', 'row run-1', 'content run-1 of 1']);
+  });
+
   test('of one that was told to stop long ago does not wait', async () => {
     await using route = await openRoute({ row: runRow({ control: 'cancelled' }), runtimeStatus: 'Terminated' });
     expect((await route.remove()).status).toBe(204);
@@ -154,7 +160,7 @@ describe('a run under way', () => {
     const { status, headers, json } = await route.remove();
     expect([status, headers.get('retry-after')]).toEqual([409, '5']);
     expect(json.detail).toMatch(/^Run run-1 is \w+: wait for its end, or delete it with \?force=true\.$/);
-    expect([route.done, await route.runs.control('run-1')]).toEqual([[], null]);
+    expect([route.done, await route.runs.control('run-1', 1)]).toEqual([[], null]);
   });
 
   test('is ended and removed with ?force=true', async () => {
@@ -181,7 +187,7 @@ describe('a run under way', () => {
     await using route = await openRoute({ row: runRow(), runtimeStatus: 'Running', hub: { endsAfterLooks: 60 } });
     const { status, json } = await route.remove({ force: 'true' });
     expect([status, json.title]).toEqual([409, 'Under way']);
-    expect(await route.runs.control('run-1')).toBe('cancelled');
+    expect(await route.runs.control('run-1', 1)).toBe('cancelled');
     expect(route.done.some(call => call.startsWith('content'))).toBe(false);
     const later: number[] = [];
     while (later.length < 20 && later.at(-1) !== 204) later.push((await route.remove({ force: 'true' })).status);

@@ -9,7 +9,7 @@ import { route } from '../../src/triggers/responses.ts';
 import { signedLink } from '../../src/triggers/run-links.ts';
 import { createRunViews, type RunView } from '../../src/triggers/run-views.ts';
 import { createLinkGet, createRunGet } from '../../src/triggers/runs-get.ts';
-import { NOON_MS, reportInput, resultLine, summary, unsuccessful } from '../helpers/factories.ts';
+import { NOON_MS, plan, reportInput, resultLine, summary, unsuccessful } from '../helpers/factories.ts';
 import { callHandler, httpRequest } from '../helpers/http.ts';
 import { createMemoryBlobs } from '../helpers/memory-stores.ts';
 import { runRow } from '../helpers/run-rows.ts';
@@ -93,6 +93,15 @@ describe('the status', () => {
       links: LINKS,
       progress: { total: 60, done: 13, succeeded: 13 },
     });
+  });
+
+  test('tells tokens a minute so far against what was set for the run', async () => {
+    clock(NOON_MS + 120_000);
+    const progress = { ...NO_PROGRESS, succeeded: 4, admittedTokens: 6_000, batches: 1 };
+    const stream = { runtimeStatus: 'Running', customStatus: { resumeAtMs: 0, stopped: null, progress } };
+    const row = runRow({ plan: plan({ tokensPerMinute: 60_000 }) });
+    const { json } = await look(views.status, row, {}, clientOf({ 'run-1': ROOT, 'run-1:1:0': stream }));
+    expect(json.figures.tokensPerMinute).toEqual({ achieved: 3_000, allowed: 60_000 });
   });
 
   test('is "starting" for five minutes without an orchestration, then failed, with what to do', async () => {

@@ -119,6 +119,7 @@ describe('POST /api/runs?plan=true', () => {
   test('goes by what is known of the deployment', async () => {
     const capacity = knownCapacity({
       tokens: meter(90_000),
+      requests: meter(900),
       calls: { count: 50, seconds: 50, squares: 50 },
       answers: { triage: { '5': 300 } },
     });

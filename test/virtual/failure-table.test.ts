@@ -27,6 +27,9 @@ async function outcomes(faults: ReturnType<typeof faultFor>[], issues: readonly 
   return { summary, report, stats: app.simulator.stats(), line: (id: string) => lines.find(line => line.id === id) };
 }
 
+// One describe or test for each row of the table of failures, by the row's words. Its row "worker or host killed" needs
+// real processes: it is in test/e2e/crash.test.ts and test/e2e/worker-crash.test.ts, by the same words.
+
 describe('408, 409, 5xx, reset, DNS, timeout', () => {
   test.each<[string, FaultName | { status: number }]>([
     ['408', { status: 408 }],

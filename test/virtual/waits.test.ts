@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { StreamStatus } from '../../src/core/run-status.ts';
 import { distinctIssues, startVirtualApp } from '../helpers/virtual-app.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
@@ -54,4 +55,43 @@ test('a run that is paused before its first batch makes no call, and its deadlin
   app.control('run', null);
   const { summary } = await app.end('run');
   expect(summary).toMatchObject({ succeeded: 60, notStarted: 0, incomplete: null, deferrals: 0 });
+});
+
+test('a wait that is over is shown no more while its batch runs', async () => {
+  await using app = startVirtualApp({ startAtMs: START_MS, simulator: { latencyMs: 20_000, latencyCv: 0 } });
+  app.start('run', distinctIssues(60), { streams: 1 });
+  app.control('run', 'paused');
+  const shown = () => (app.hub.status('run:1:0')?.customStatus as StreamStatus | undefined)?.waitingFor;
+  await app.hub.advance(MINUTE_MS);
+  expect(shown()).toBe('paused');
+  app.control('run', null);
+  while (app.requestsAtMs.length === 0) await app.hub.advance(5_000);
+  expect(shown()).toBeNull();
+  expect((await app.end('run')).summary).toMatchObject({ succeeded: 60 });
+});
+
+test('a probe that was answered opens the service to other streams at once, though its own stream has ended', async () => {
+  const untilMs = START_MS + MINUTE_MS;
+  const outage = (nowMs: number) =>
+    nowMs < untilMs - 1_000
+      ? Response.json(
+          { error: { code: '429', message: 'Slow down.' } },
+          { status: 429, headers: { 'retry-after-ms': String(untilMs - nowMs) } },
+        )
+      : null;
+  await using app = startVirtualApp({ startAtMs: START_MS, simulator: { latencyMs: 1_000 }, outage });
+  // One issue for each stream: whichever tries first has nothing more to do.
+  app.start('run', distinctIssues(4), { concurrencyScope: 'run', batchSize: 1, streams: 4, concurrency: 4 });
+  const { summary } = await app.end('run');
+  expect(summary).toMatchObject({ succeeded: 4, deferrals: 4 });
+  expect(summary.durationMs).toBeLessThan(1.5 * MINUTE_MS);
+});
+
+test('a run that its limits make slow is not ended by a deadline that nobody gave', async () => {
+  await using app = startVirtualApp({ startAtMs: START_MS, simulator: { latencyMs: 4_000, tokensPerMinute: 10_000 } });
+  const issues = distinctIssues(100).map(issue => ({ ...issue, description: `${issue.description} `.repeat(200) }));
+  app.start('run', issues);
+  const { summary } = await app.end('run');
+  expect(summary).toMatchObject({ succeeded: 100, notStarted: 0, incomplete: null });
+  expect(summary.durationMs).toBeGreaterThan(30 * MINUTE_MS);
 });

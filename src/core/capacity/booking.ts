@@ -3,7 +3,7 @@ import { standingOf } from './fair-share.ts';
 import { bufferOf } from './learning.ts';
 import type { Bound, RunTerms } from './messages.ts';
 import { type Pace, paceOf } from './pace.ts';
-import type { CapacityState, Meter, RunShare } from './state.ts';
+import type { CapacityState, Gap, Meter, RunShare } from './state.ts';
 
 /** Calls of a grant start within so long; a batch waits for its last call's instant in its activities. */
 const LONGEST_SPAN_MS = 5_000;
@@ -13,7 +13,7 @@ export const HORIZON_MS = 30_000;
 const TURN_MS = 2_000;
 /** Requests are judged in slices of a second by some deployments; what holds there holds in any longer slice. */
 const REQUEST_SLICE_MS = 1_000;
-/** Bounds within which a booking makes up for what earlier ones were wrong by. */
+/** Bounds within which a booking makes up for what earlier ones were wrong by; in slices, no pace is faster than its own. */
 const LEAST_STRETCH = 0.5;
 const LARGEST_STRETCH = 3;
 
@@ -52,6 +52,21 @@ function missingRoom(recent: readonly number[], tokensEach: number): number {
   return Math.max(tokensEach, ...recent) - (recent.length === 1 ? 0 : Math.max(...recent));
 }
 
+/**
+ * Time that was given back, as far as calls of this size may use it.
+ *
+ * Calls around it may be packed: in time that was booked for another size, room for the largest call stays free before and
+ * after these.
+ */
+function usableGap(state: CapacityState, tokensEach: number, spacingMs: number, tokenMs: number) {
+  const recent = recentSizes(state);
+  const usable = state.gaps.map(gap => {
+    const roomMs = gap.tokensEach === tokensEach ? 0 : tokenMs * Math.max(tokensEach, gap.tokensEach, ...recent);
+    return { gap, fromMs: Math.max(gap.fromMs, state.nowMs) + roomMs, toMs: gap.toMs - roomMs };
+  });
+  return usable.find(({ fromMs, toMs }) => toMs - fromMs >= spacingMs) ?? null;
+}
+
 /** So many calls from an instant on, or a time to ask again. */
 export type Slot =
   | {
@@ -75,7 +90,8 @@ export function book(state: CapacityState, runId: string, run: RunShare, terms: 
   const { nowMs, tokens, requests } = state;
   const { tokensEach } = run;
   const paces = pacesOf(state, terms, tokensEach);
-  const stretch = clamp(1 + state.carriedTokens / (units * tokensEach), LEAST_STRETCH, LARGEST_STRETCH);
+  const leastStretch = terms.tokenSliceMs < MINUTE_MS ? 1 : LEAST_STRETCH;
+  const stretch = clamp(1 + state.carriedTokens / (units * tokensEach), leastStretch, LARGEST_STRETCH);
   const tokenSpacingMs = paces.tokens.spacingMs * stretch;
   const spacingMs = Math.max(tokenSpacingMs, paces.requests.spacingMs);
   const bound: Bound = spacingMs === 0 ? null : tokenSpacingMs >= paces.requests.spacingMs ? 'tokens' : 'requests';
@@ -85,13 +101,14 @@ export function book(state: CapacityState, runId: string, run: RunShare, terms: 
     return { kind: 'later', atMs: nowMs + Math.min(TURN_MS, (lead / tokensEach) * spacingMs), bound };
   }
   const most = isLimited ? Math.min(units, 1 + Math.floor(LONGEST_SPAN_MS / spacingMs)) : units;
-  const gap = state.gaps.find(({ fromMs, toMs }) => isLimited && toMs - Math.max(fromMs, nowMs) >= spacingMs);
-  const roomMs = (missingRoom(recentSizes(state), tokensEach) / tokensEach) * paces.tokens.spacingMs;
+  const tokenMs = paces.tokens.spacingMs / tokensEach;
+  const gap = isLimited ? usableGap(state, tokensEach, spacingMs, tokenMs) : null;
+  const roomMs = missingRoom(recentSizes(state), tokensEach) * tokenMs;
   const meteredAtMs = Math.max(
     earliest(tokens, paces.tokens, nowMs) + roomMs,
     earliest(requests, paces.requests, nowMs),
   );
-  const startAtMs = gap ? Math.max(gap.fromMs, nowMs) : isLimited ? meteredAtMs : nowMs;
+  const startAtMs = gap ? gap.fromMs : isLimited ? meteredAtMs : nowMs;
   if (startAtMs > nowMs + HORIZON_MS) return { kind: 'later', atMs: startAtMs, bound };
   const count = gap ? Math.min(most, Math.floor((gap.toMs - startAtMs) / spacingMs)) : most;
   const lastAtMs = startAtMs + (count - 1) * spacingMs;
@@ -109,11 +126,29 @@ export function book(state: CapacityState, runId: string, run: RunShare, terms: 
       carriedTokens: state.carriedTokens - count * (stretch - 1) * tokensEach,
       tokens: after(tokens, tokenSpacingMs),
       requests: after(requests, paces.requests.spacingMs),
-      gaps: state.gaps.map(each => (each === gap ? { ...each, fromMs: lastAtMs + spacingMs } : each)),
+      gaps: gap
+        ? withGap(state.gaps, gap.gap, { fromMs: lastAtMs + spacingMs, toMs: gap.toMs, tokensEach })
+        : state.gaps,
       servedTag: tag,
-      sizes: [...state.sizes.filter(({ tokens: size }) => size !== tokensEach), { tokens: tokensEach, atMs: lastAtMs }],
+      sizes: withSize(state.sizes, tokensEach, lastAtMs, gap === null),
     },
   };
+}
+
+function withGap(gaps: readonly Gap[], old: Gap, rest: Gap): Gap[] {
+  return gaps.map(gap => (gap === old ? rest : gap));
+}
+
+/** The last instants with a size's in it; a size that only fills time that was given back had no room left at the end. */
+function withSize(
+  sizes: CapacityState['sizes'],
+  tokens: number,
+  atMs: number,
+  isAtEnd: boolean,
+): CapacityState['sizes'] {
+  const known = sizes.find(size => size.tokens === tokens);
+  if (!known && !isAtEnd) return sizes;
+  return [...sizes.filter(size => size !== known), { tokens, atMs: Math.max(known?.atMs ?? atMs, atMs) }];
 }
 
 /** When a meter allows the next call; a late caller may start a little in the past. */

@@ -53,15 +53,19 @@ export function reserve(before: CapacityState, message: Reserve): Answered<Grant
 }
 
 /**
- * Pauses, resumes or stops a run; booked time that it no longer needs goes back at once. What a run is told that has not
- * reserved yet, it hears by its first reservation.
+ * Pauses, resumes or stops a run. What a run is told that has not reserved yet, it hears by its first reservation.
+ *
+ * Booked time that a cancelled run no longer needs goes back at once. A paused one keeps it: it may be resumed while calls
+ * still wait for their instants, which others must not have meanwhile.
  */
 export function control(before: CapacityState, { runId, control: wish, nowMs }: RunControlMessage): CapacityState {
   const state = withTime(before, nowMs);
   const run = state.runs[runId] ?? newShare(state.nowMs);
   // What is wrong for every issue stays wrong.
   const told = withShare(state, runId, { ...run, control: run.control === 'fatal' ? 'fatal' : wish });
-  return wish === 'go' ? told : givenUp(told, grant => grant.runId === runId);
+  if (wish === 'go') return told;
+  const stopped = givenUp(told, grant => grant.runId === runId);
+  return wish === 'cancelled' ? stopped : { ...stopped, gaps: told.gaps };
 }
 
 /** Takes out a run that has ended, after the last batches of its streams. */
@@ -154,7 +158,7 @@ function settle(
   };
   const gate = afterBatch(state.gate, key, use, state.nowMs);
   const reserved = grant?.isGivenUp ? null : grant;
-  const learned = withShare({ ...learn(state, use, terms.analysis, reserved), gate }, runId, spent);
+  const learned = withShare({ ...learn(state, use, terms, reserved), gate }, runId, spent);
   if (!use.limits) return learned;
   const { tokens, requests } = pacesOf(learned, terms, run.tokensEach);
   const rateOf = (spacingMs: number, size: number) => (spacingMs === 0 ? 0 : size / spacingMs);

@@ -1,8 +1,10 @@
-import type { CapacityState, OpenGrant } from './state.ts';
+import type { CapacityState, Gap, OpenGrant } from './state.ts';
 
 /** How long a batch that was told to stop may still begin calls, since workers look at the run's control now and then. */
 const STOPPING_MS = 3_000;
 const MINUTE_MS = 60_000;
+/** Instants are sums of fractions: what differs by less is the same. */
+const ROUNDING_MS = 1e-3;
 /** A run that was not seen for so long has ended without a word. */
 const FORGET_RUN_MS = 86_400_000;
 
@@ -31,7 +33,10 @@ export function withRuns(state: CapacityState, runs: CapacityState['runs']): Cap
 export function givenUp(state: CapacityState, isOver: (grant: OpenGrant) => boolean): CapacityState {
   const over = Object.entries(state.grants).filter(([, grant]) => !grant.isGivenUp && isOver(grant));
   const gaps = over
-    .map(([, grant]) => ({ fromMs: freeFromMs(grant, state.nowMs), toMs: grant.endAtMs }))
+    .map(([, grant]) => {
+      const { endAtMs: toMs, tokensEach } = grant;
+      return { fromMs: freeFromMs(grant, state.nowMs), toMs, tokensEach };
+    })
     .filter(({ fromMs, toMs }) => toMs > fromMs);
   const { probe } = state.gate;
   return {
@@ -40,9 +45,21 @@ export function givenUp(state: CapacityState, isOver: (grant: OpenGrant) => bool
       ...state.grants,
       ...Object.fromEntries(over.map(([key, grant]) => [key, { ...grant, isGivenUp: true }])),
     },
-    gaps: [...state.gaps, ...gaps],
+    gaps: joined([...state.gaps, ...gaps]),
     gate: { ...state.gate, probe: over.some(([key]) => key === probe) ? null : probe },
   };
+}
+
+/** In their order, and as one where calls of one size were booked back to back: so calls of another size find room. */
+function joined(gaps: readonly Gap[]): Gap[] {
+  const all: Gap[] = [];
+  for (const gap of gaps.toSorted((a, b) => a.fromMs - b.fromMs)) {
+    const last = all.at(-1);
+    const isNext = last?.tokensEach === gap.tokensEach && gap.fromMs - last.toMs < ROUNDING_MS;
+    if (isNext) all.splice(-1, 1, { ...last, toMs: gap.toMs });
+    else all.push(gap);
+  }
+  return all;
 }
 
 /** The instant of the first call that does not begin any more. */

@@ -1,11 +1,12 @@
 import { withAnswers } from './answer-room.ts';
-import type { BatchUse, ServiceLimits } from './messages.ts';
+import type { BatchUse, RunTerms, ServiceLimits } from './messages.ts';
 import { type CapacityState, FIRST_ERROR, type Meter } from './state.ts';
 
 /** Weight of the newest batch in the mean error. */
 const NEWEST = 0.1;
 /** What a refusal for limits adds to the error, so that the buffer grows again. */
 const REFUSAL_ERROR = 0.1;
+const MINUTE_MS = 60_000;
 const LEAST_BUFFER = 0.02;
 const LARGEST_BUFFER = 0.2;
 /** Calls beyond which older ones count half. */
@@ -24,27 +25,28 @@ export function bufferOf({ error }: CapacityState, bufferPercent: number | null)
 /**
  * What a batch taught: the service's figures, how wrong the reservation was, how long calls take and answers are.
  *
+ * Where the service judges slices, tokens that were not admitted are gone with theirs: a later slice has no room for them.
+ *
  * @param reserved - units and tokens each of the batch's grant; null where it was given up: what of its time was used stays
  *   booked, so that there is nothing to make up for
  */
 export function learn(
   state: CapacityState,
   use: BatchUse,
-  analysis: string,
+  { analysis, tokenSliceMs }: Pick<RunTerms, 'analysis' | 'tokenSliceMs'>,
   reserved: { readonly units: number; readonly tokensEach: number } | null,
 ): CapacityState {
   const { calls, answers, carriedTokens, error } = state;
   const known = calls.count > PLENTY_OF_CALLS ? 0.5 : 1;
   const expected = reserved ? reserved.units * reserved.tokensEach : 0;
+  const leastCarried = tokenSliceMs < MINUTE_MS || !reserved ? 0 : -LARGEST_CREDIT_CALLS * reserved.tokensEach;
   const isComparable = expected > 0 && use.admittedTokens > 0 && use.throttled === 0 && use.failed === 0;
   const deviation = isComparable ? Math.abs(use.admittedTokens - expected) / expected : error;
   return {
     ...state,
     isProbed: state.isProbed || use.answered > 0,
     error: Math.min(FIRST_ERROR, error + NEWEST * (deviation - error) + (use.throttled > 0 ? REFUSAL_ERROR : 0)),
-    carriedTokens: reserved
-      ? Math.max(carriedTokens + use.admittedTokens - expected, -LARGEST_CREDIT_CALLS * reserved.tokensEach)
-      : carriedTokens,
+    carriedTokens: reserved ? Math.max(carriedTokens + use.admittedTokens - expected, leastCarried) : carriedTokens,
     calls: {
       count: calls.count * known + use.callCount,
       seconds: calls.seconds * known + use.callSeconds,
@@ -65,15 +67,17 @@ const CORRECTION_SLACK_MS = 2_000;
  * A meter pushed on where the service has less left than this app alone would leave: others call the deployment too.
  *
  * From the instant of the answer, the pace may use what remains until the window ends; what is missing is waited for once.
+ * Limits are per minute, so that a window which is said to be longer is taken for a minute.
  *
  * @param ratePerMs - of the pace, in the meter's unit
  */
 export function corrected(
   meter: Meter,
-  { atMs, remaining, resetMs }: { atMs: number; remaining: number | null; resetMs: number | null },
+  { atMs, remaining, resetMs: saidMs }: { atMs: number; remaining: number | null; resetMs: number | null },
   ratePerMs: number,
 ): Meter {
-  if (remaining === null || resetMs === null || ratePerMs === 0) return meter;
+  if (remaining === null || saidMs === null || ratePerMs === 0) return meter;
+  const resetMs = Math.min(saidMs, MINUTE_MS);
   const resetAtMs = atMs + resetMs;
   const missingMs = Math.max(0, resetMs - remaining / ratePerMs - CORRECTION_SLACK_MS);
   const isSameWindow = Math.abs(resetAtMs - meter.correction.resetAtMs) < CORRECTION_SLACK_MS;

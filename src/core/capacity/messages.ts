@@ -70,7 +70,7 @@ export const BatchUseSchema = z.object({
   callCount: z.int(),
   callSeconds: z.number(),
   callSecondsSquared: z.number(),
-  /** Completion tokens of each complete answer that came by one call alone. */
+  /** Completion tokens of each complete answer, also of one that came after a cut one: the cut one's are not in it. */
   completions: z.array(z.int()),
   /** Prompt tokens billed for these. */
   promptTokens: z.number(),

@@ -15,7 +15,7 @@ export const OpenGrantSchema = z.object({
   endAtMs: z.number(),
   /** Unreported by then, it is given up. */
   expiresAtMs: z.number(),
-  /** Nothing is awaited of it any more: its time went back, and it is no probe. */
+  /** It was told to stop, or is overdue: it is no probe, and tells nothing of how well calls are reserved. */
   isGivenUp: z.boolean(),
 });
 export type OpenGrant = z.infer<typeof OpenGrantSchema>;
@@ -34,7 +34,7 @@ export const RunShareSchema = z.object({
   tokensEach: z.number(),
   spentTokens: z.number(),
   spentUsd: z.number(),
-  /** Of answers that came by one call: prompt tokens as they were billed, and how many answers. */
+  /** Of complete answers: prompt tokens as they were billed, and how many answers. */
   billed: z.object({ promptTokens: z.number(), calls: z.number() }),
 });
 export type RunShare = z.infer<typeof RunShareSchema>;
@@ -50,6 +50,10 @@ const MeterSchema = z.object({
   correction: CorrectionSchema,
 });
 export type Meter = z.infer<typeof MeterSchema>;
+
+/** Booked time that was given back, and the size of the calls that it was booked for. */
+const GapSchema = z.object({ fromMs: z.number(), toMs: z.number(), tokensEach: z.number() });
+export type Gap = z.infer<typeof GapSchema>;
 
 /** Everything that is known of a deployment. */
 export const CapacityStateSchema = z.object({
@@ -71,8 +75,7 @@ export const CapacityStateSchema = z.object({
   }),
   /** By run and stream. */
   grants: z.record(z.string(), OpenGrantSchema),
-  /** Booked time that was given back. */
-  gaps: z.array(z.object({ fromMs: z.number(), toMs: z.number() })),
+  gaps: z.array(GapSchema),
   runs: z.record(z.string(), RunShareSchema),
   /** Sizes of the calls that were booked in the last minute, and when each was last, in milliseconds since 1970. */
   sizes: z.array(z.object({ tokens: z.number(), atMs: z.number() })),
@@ -106,3 +109,8 @@ export const FRESH_CAPACITY: CapacityState = {
   calls: { count: 0, seconds: 0, squares: 0 },
   answers: {},
 };
+
+/** What was stored of a deployment; {@link FRESH_CAPACITY}, if nothing was, or it is of a version with another shape. */
+export function storedCapacity(stored: unknown): CapacityState {
+  return CapacityStateSchema.safeParse(stored).data ?? FRESH_CAPACITY;
+}

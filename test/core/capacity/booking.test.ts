@@ -53,7 +53,7 @@ describe('without limits', () => {
   });
 
   test('time that another run gave back is of no use', () => {
-    const gaps = [{ fromMs: START_MS + 3_000, toMs: START_MS + 9_000 }];
+    const gaps = [{ fromMs: START_MS + 3_000, toMs: START_MS + 9_000, tokensEach: 2_000 }];
     expect(free(booked(unlimited({ gaps })))).toMatchObject({ units: 20, startAtMs: START_MS, state: { gaps } });
   });
 
@@ -109,8 +109,14 @@ describe('under a limit', () => {
 });
 
 describe('time that was given back', () => {
-  const busy = (fromMs: number, toMs: number) => {
-    const state = perSecond({ gaps: [{ fromMs: START_MS + fromMs, toMs: START_MS + toMs }] });
+  const gapOf = (fromMs: number, toMs: number, tokensEach = 2_000) => ({
+    fromMs: START_MS + fromMs,
+    toMs: START_MS + toMs,
+    tokensEach,
+  });
+  const busy = (fromMs: number, toMs: number, tokensEach = 2_000) => {
+    const last = { tokens: tokensEach, atMs: START_MS + 19_000 };
+    const state = perSecond({ gaps: [gapOf(fromMs, toMs, tokensEach)], sizes: [last] });
     return { ...state, tokens: { ...state.tokens, nextAtMs: START_MS + 20_000 } };
   };
 
@@ -118,7 +124,7 @@ describe('time that was given back', () => {
     const slot = free(booked(busy(2_000, 5_500)));
     expect(slot).toMatchObject({ units: 3, startAtMs: START_MS + 2_000, spacingMs: 1_000 });
     expect(slot.state.tokens.nextAtMs).toBe(START_MS + 20_000);
-    expect(slot.state.gaps).toEqual([{ fromMs: START_MS + 5_000, toMs: START_MS + 5_500 }]);
+    expect(slot.state.gaps).toEqual([gapOf(5_000, 5_500)]);
     expect(booked(slot.state)).toMatchObject({ startAtMs: START_MS + 20_000 });
   });
 
@@ -132,6 +138,52 @@ describe('time that was given back', () => {
     const slot = free(booked({ ...one, gaps: [...one.gaps, ...other.gaps] }));
     expect(slot).toMatchObject({ units: 1, startAtMs: START_MS + 8_000 });
     expect(slot.state.gaps[0]).toEqual(one.gaps[0]);
+  });
+
+  test('sets the last instant of a size on, never back', () => {
+    expect(free(booked(busy(2_000, 5_500))).state.sizes).toEqual([{ tokens: 2_000, atMs: START_MS + 19_000 }]);
+    const beyond = { ...busy(22_000, 25_000), sizes: [{ tokens: 2_000, atMs: START_MS + 19_000 }] };
+    expect(free(booked(beyond)).state.sizes).toEqual([{ tokens: 2_000, atMs: START_MS + 24_000 }]);
+  });
+
+  describe('by calls of another size', () => {
+    /** Room for 5,000 tokens, at the pace that calls of several sizes have. */
+    const ROOM_MS = 5_000 / (115_000 / 60_000);
+    const SPACING_MS = 2_000 / (115_000 / 60_000);
+
+    test('is used with room for the largest call before and after', () => {
+      const slot = free(booked(busy(2_000, 12_000, 5_000)));
+      expect(slot).toMatchObject({ units: 4, spacingMs: SPACING_MS });
+      expect(slot.startAtMs).toBeCloseTo(START_MS + 2_000 + ROOM_MS, 6);
+      const [rest] = slot.state.gaps;
+      expect(rest?.tokensEach).toBe(2_000);
+      expect(rest?.fromMs).toBeCloseTo(START_MS + 2_000 + ROOM_MS + 4 * SPACING_MS, 6);
+      expect(rest?.toMs).toBeCloseTo(START_MS + 12_000 - ROOM_MS, 6);
+    });
+
+    test('counts from now on', () => {
+      expect(free(booked(busy(-9_000, 12_000, 5_000))).startAtMs).toBeCloseTo(START_MS + ROOM_MS, 6);
+    });
+
+    test('leaves what follows at the end without their room: it comes with the first of them there', () => {
+      const { state } = free(booked(busy(2_000, 12_000, 5_000)));
+      expect(state.sizes).toEqual([{ tokens: 5_000, atMs: START_MS + 19_000 }]);
+      const next = free(booked({ ...state, gaps: [] }));
+      expect(next.startAtMs).toBeCloseTo(START_MS + 20_000 + ROOM_MS, 6);
+    });
+
+    test('is left alone where no call fits into it with that room', () => {
+      const short = busy(2_000, 2_000 + 2 * ROOM_MS + SPACING_MS - 1, 5_000);
+      const slot = free(booked(short));
+      expect(slot.startAtMs).toBeCloseTo(START_MS + 20_000 + ROOM_MS, 6);
+      expect(slot.state.gaps).toEqual(short.gaps);
+    });
+
+    test('needs no room where tokens have no limit', () => {
+      const { requests, tokens } = known({ requests: 60 });
+      const state = { ...busy(2_000, 12_000, 5_000), requests, tokens };
+      expect(booked(state)).toMatchObject({ startAtMs: START_MS + 2_000, spacingMs: 1_040 });
+    });
   });
 });
 
@@ -151,6 +203,13 @@ describe('what earlier bookings were wrong by', () => {
   test('changes the pace to a third or the double at most', () => {
     expect(free(booked(perSecond({ carriedTokens: 1e9 }))).spacingMs).toBe(3_000);
     expect(free(booked(perSecond({ carriedTokens: -1e9 }))).spacingMs).toBe(500);
+  });
+
+  test('makes no pace faster where the service judges slices', () => {
+    const inSlices = (carriedTokens: number) => free(booked(perSecond({ carriedTokens }), 6, { tokenSliceMs: 10_000 }));
+    expect(inSlices(-4_000).spacingMs).toBe(inSlices(0).spacingMs);
+    expect(inSlices(-4_000).state.carriedTokens).toBe(-4_000);
+    expect(inSlices(12_000).spacingMs).toBe(2 * inSlices(0).spacingMs);
   });
 });
 

@@ -58,6 +58,30 @@ describe('the meters are never overrun', () => {
     );
   });
 
+  test('by calls of which some were not admitted: no later slice has more for it', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 40_000, max: 1_000_000 }),
+        fc.constantFrom(1_000, 5_000, 10_000, 30_000),
+        fc.array(fc.boolean(), { minLength: 3, maxLength: 17 }),
+        fc.record({ streams, batchSize }),
+        latencies,
+        (tokensPerMinute, tokenSliceMs, isAdmitted, shape, latencies) => {
+          const own = player({
+            ...shape,
+            terms: terms({ units: 150, bufferPercent: 0, tokenSliceMs }),
+            tokensOf: unit => (isAdmitted[unit % isAdmitted.length] ? 2_000 : 0),
+            latencyMs: unit => latencies[unit % latencies.length] as number,
+          });
+          const { calls } = playOut([own], known({ tokens: tokensPerMinute }));
+          const slice = Math.ceil((tokensPerMinute * tokenSliceMs) / MINUTE_MS);
+          expect(mostInWindow(tokensAt(calls), tokenSliceMs)).toBeLessThanOrEqual(Math.max(2_000, slice));
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
   test('by runs whose calls differ in size', () => {
     fc.assert(
       fc.property(
@@ -200,6 +224,25 @@ describe('nothing leaks', () => {
     expect(next.grants[0]?.granted).toBeGreaterThan(0);
     // Its calls were 2.5 s apart; the third is the first that does not begin any more.
     expect((next.grants[0]?.startAtMs ?? 0) - START_MS).toBe(5_000);
+  });
+
+  test('time that a cancelled run had booked is used by runs whose calls are of another size, too', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 50, max: 2_000 }),
+        fc.integer({ min: 60_000, max: 200_000 }),
+        (prompt, tokensPerMinute) => {
+          const first = playOut([player({ streams: 6 })], known({ tokens: tokensPerMinute }), START_MS);
+          const bookedUntilMs = first.state.tokens.nextAtMs;
+          const state = control(first.state, { runId: 'a', control: 'cancelled', nowMs: START_MS });
+          const other = { runId: 'b', terms: terms({ promptTokensEach: prompt }), tokensOf: () => prompt + 1_000 };
+          const next = playOut([player({ ...other, fromMs: START_MS + 10, streams: 1 })], state, START_MS + 10);
+          expect(next.calls.length).toBeGreaterThan(0);
+          expect(next.calls.every(({ atMs }) => atMs < bookedUntilMs)).toBe(true);
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });
 

@@ -177,6 +177,21 @@ describe('calls of others', () => {
     expect(nextStart(60_000)).toBe(18_000);
   });
 
+  test('are waited for a minute at most: a window of a day does not close the deployment for one', () => {
+    const { ask } = talk(known({ tokens: 120_000 }));
+    const own = terms({ bufferPercent: 0 });
+    ask({ terms: own });
+    const nowMs = START_MS + 6_000;
+    const figures = {
+      remainingTokens: 0,
+      tokensResetMs: 86_400_000,
+      remainingRequests: 0,
+      requestsResetMs: 86_400_000,
+    };
+    ask({ terms: own, nowMs, used: answered(6, { limits: limits({ atMs: nowMs, ...figures }) }) });
+    expect(ask({ terms: own, nowMs: nowMs + MINUTE_MS })).toMatchObject({ granted: 6, startAtMs: nowMs + MINUTE_MS });
+  });
+
   test('of requests too', () => {
     const { ask } = talk(known({ requests: 60 }));
     const own = terms({ bufferPercent: 0 });

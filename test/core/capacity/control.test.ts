@@ -1,8 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { control } from '../../../src/core/capacity/capacity.ts';
 import { START_MS, talk } from '../../helpers/capacity-talk.ts';
-import { known, mostInWindow, type Player, playOut, terms, use } from '../../helpers/capacity-world.ts';
+import { known, terms, use } from '../../helpers/capacity-world.ts';
 
 const own = terms({ bufferPercent: 0 });
 /** A conversation with a deployment that admits one call of 2,000 tokens a second. */
@@ -34,6 +32,37 @@ describe('a run that is paused', () => {
     tell('go', START_MS + 60_000);
     expect(ask({ nowMs: START_MS + 60_000 })).toMatchObject({ granted: 20, from: 20, control: 'go' });
   });
+
+  test('keeps the time that it had booked: others begin after it, whether it is resumed or not', () => {
+    for (const wish of ['paused', 'go'] as const) {
+      const { ask, tell } = perSecond();
+      for (let stream = 0; stream < 4; stream += 1) ask({ stream, terms: own });
+      tell('paused', START_MS + 1_000);
+      tell(wish, START_MS + 1_500);
+      const nowMs = START_MS + 1_500;
+      expect(ask({ runId: 'b', terms: own, nowMs }).startAtMs).toBe(START_MS + 24_000);
+    }
+  });
+
+  test('gives none of it back when it is cancelled after all, or leaves', () => {
+    const talking = perSecond();
+    talking.ask({ terms: own });
+    talking.tell('paused');
+    talking.tell('cancelled');
+    expect(talking.state.gaps).toEqual([]);
+    talking.leave({ terms: own });
+    expect(talking.state).toMatchObject({ gaps: [], grants: {} });
+  });
+
+  test('teaches nothing of reservations by a batch that it broke off', () => {
+    const talking = perSecond();
+    talking.ask({ terms: own });
+    const { error } = talking.state;
+    talking.tell('paused', START_MS + 1_000);
+    talking.tell('go', START_MS + 2_000);
+    talking.ask({ terms: own, nowMs: START_MS + 9_000, want: 0, used: answered(2) });
+    expect(talking.state).toMatchObject({ carriedTokens: 0, error });
+  });
 });
 
 describe('a run that is cancelled', () => {
@@ -50,38 +79,6 @@ describe('a run that is cancelled', () => {
     tell('cancelled', START_MS + 1_000);
     const nowMs = START_MS + 1_000;
     expect(ask({ runId: 'b', terms: own, nowMs }).startAtMs).toBe(START_MS + 4_000);
-  });
-
-  test('gives back no more than it does not use: with the next run, too, no minute has more than the limit', () => {
-    const shape = fc.record({
-      streams: fc.integer({ min: 1, max: 8 }),
-      batchSize: fc.integer({ min: 1, max: 40 }),
-      latencyMs: fc.integer({ min: 50, max: 15_000 }),
-    });
-    fc.assert(
-      fc.property(
-        fc.tuple(shape, shape),
-        fc.integer({ min: 40_000, max: 500_000 }),
-        fc.constantFrom(0, 5, 20),
-        fc.nat(120_000),
-        (shapes, tokensPerMinute, bufferPercent, afterMs) => {
-          const [one, other] = shapes.map(({ latencyMs, ...each }, n): Player => {
-            const own = terms({ units: 150, bufferPercent });
-            const fixed = { fromMs: START_MS, tokensOf: () => 2_000, latencyMs: () => latencyMs };
-            return { runId: `run-${n}`, terms: own, ...fixed, ...each };
-          }) as [Player, Player];
-          const first = playOut([one], known({ tokens: tokensPerMinute }), START_MS + afterMs);
-          const nowMs = START_MS + afterMs;
-          const state = control(first.state, { runId: one.runId, control: 'cancelled', nowMs });
-          const then = playOut([{ ...other, fromMs: nowMs }], state);
-          expect(then.calls).toHaveLength(150);
-          const made = [...first.calls.filter(({ atMs }) => atMs < nowMs + 3_000), ...then.calls];
-          const amounts = made.map(({ atMs, tokens }) => ({ atMs, amount: tokens }));
-          expect(mostInWindow(amounts, 60_000)).toBeLessThanOrEqual(tokensPerMinute);
-        },
-      ),
-      { numRuns: 150 },
-    );
   });
 
   test('leaves nothing to make up for: the calls of a batch under way had their time', () => {

@@ -35,6 +35,13 @@ const run = (seenAtMs = START_MS): RunShare => ({
   billed: { promptTokens: 0, calls: 0 },
 });
 
+/** Time that was given back, from now on. */
+const gapOf = (fromMs: number, toMs: number, tokensEach = 2_000) => ({
+  fromMs: START_MS + fromMs,
+  toMs: START_MS + toMs,
+  tokensEach,
+});
+
 const stateWith = (changes: Partial<CapacityState>): CapacityState => ({
   ...known({ tokens: 120_000 }),
   nowMs: START_MS,
@@ -51,18 +58,14 @@ describe('a grant that is given up', () => {
   const ofA = ({ runId }: OpenGrant) => runId === 'a';
 
   test('gives its time back, from three seconds on', () => {
-    expect(givenUp(both, ofA).gaps).toEqual([{ fromMs: START_MS + 3_000, toMs: START_MS + 10_000 }]);
+    expect(givenUp(both, ofA).gaps).toEqual([gapOf(3_000, 10_000)]);
     const ahead = grant({ startAtMs: START_MS + 8_000 });
-    expect(givenUp(stateWith({ grants: { 'a/0': ahead } }), ofA).gaps).toEqual([
-      { fromMs: START_MS + 8_000, toMs: START_MS + 10_000 },
-    ]);
+    expect(givenUp(stateWith({ grants: { 'a/0': ahead } }), ofA).gaps).toEqual([gapOf(8_000, 10_000)]);
   });
 
   test('gives none of it back that a call which still begins has need of', () => {
     const between = grant({ startAtMs: START_MS - 500, endAtMs: START_MS + 9_500 });
-    expect(givenUp(stateWith({ grants: { 'a/0': between } }), ofA).gaps).toEqual([
-      { fromMs: START_MS + 3_500, toMs: START_MS + 9_500 },
-    ]);
+    expect(givenUp(stateWith({ grants: { 'a/0': between } }), ofA).gaps).toEqual([gapOf(3_500, 9_500)]);
   });
 
   test('has nothing to give back where its last call begins within three seconds', () => {
@@ -73,6 +76,21 @@ describe('a grant that is given up', () => {
 
   test('stays, marked, until it is reported; others stay as they are', () => {
     expect(givenUp(both, ofA).grants).toEqual({ 'a/0': grant({ isGivenUp: true }), 'b/0': grant({ runId: 'b' }) });
+  });
+
+  test.each([
+    ['joined to what was given back next to it', 2_000, [gapOf(3_000, 20_000)]],
+    ['not joined to what was booked for another size', 1_000, [gapOf(3_000, 10_000), gapOf(10_000, 20_000, 1_000)]],
+  ])('gives time back that is %s', (_, tokensEach, gaps) => {
+    const next = grant({ startAtMs: START_MS + 10_000, endAtMs: START_MS + 20_000, tokensEach });
+    const first = stateWith({ grants: { 'a/0': grant() }, gaps: [] });
+    expect(givenUp({ ...first, gaps: [gapOf(10_000, 20_000, tokensEach)] }, ofA).gaps).toEqual(gaps);
+    expect(givenUp(stateWith({ grants: { 'a/1': next, 'a/0': grant() } }), ofA).gaps).toEqual(gaps);
+  });
+
+  test('gives time back that stands alone where calls of others lie between', () => {
+    const gaps = [gapOf(11_000, 20_000)];
+    expect(givenUp({ ...both, gaps }, ofA).gaps).toEqual([gapOf(3_000, 10_000), ...gaps]);
   });
 
   test('gives its time back once', () => {
@@ -102,8 +120,8 @@ describe('what is over', () => {
   });
 
   test('time that has passed or is used up, and sizes of calls a minute ago', () => {
-    const ahead = { fromMs: START_MS - 5, toMs: START_MS + 5 };
-    const gaps = [{ fromMs: START_MS - 5, toMs: START_MS }, { fromMs: START_MS + 5, toMs: START_MS + 5 }, ahead];
+    const ahead = gapOf(-5, 5);
+    const gaps = [gapOf(-5, 0), gapOf(5, 5), ahead];
     const lately = { tokens: 2_000, atMs: START_MS - 59_999 };
     const sizes = [{ tokens: 1_000, atMs: START_MS - 60_000 }, lately];
     expect(withoutExpired(stateWith({ gaps, sizes }))).toMatchObject({ gaps: [ahead], sizes: [lately] });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { bufferOf, corrected, learn, requestFigures, tokenFigures } from '../../../src/core/capacity/learning.ts';
 import type { BatchUse, ServiceLimits } from '../../../src/core/capacity/messages.ts';
 import { type CapacityState, FRESH_CAPACITY, type Meter } from '../../../src/core/capacity/state.ts';
-import { use } from '../../helpers/capacity-world.ts';
+import { terms, use } from '../../helpers/capacity-world.ts';
 
 const NOW_MS = 1_000_000;
 /** A grant of ten calls. */
@@ -12,8 +12,8 @@ const asReserved = (changes: Partial<BatchUse> = {}) =>
 const refused = asReserved({ answered: 9, admittedTokens: 18_000, throttled: 1 });
 
 /** What is known after batches of `triage`, each for a grant of ten calls. */
-function learned(batches: readonly BatchUse[], first: CapacityState = FRESH_CAPACITY): CapacityState {
-  return batches.reduce((state, batch) => learn(state, batch, 'triage', RESERVED), first);
+function learned(batches: readonly BatchUse[], first: CapacityState = FRESH_CAPACITY, own = terms()): CapacityState {
+  return batches.reduce((state, batch) => learn(state, batch, own, RESERVED), first);
 }
 
 const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
@@ -53,7 +53,7 @@ describe('the buffer', () => {
   });
 
   test('learns nothing from a batch whose grant was given up', () => {
-    expect(learn(FRESH_CAPACITY, asReserved(), 'triage', null).error).toBe(FRESH_CAPACITY.error);
+    expect(learn(FRESH_CAPACITY, asReserved(), terms(), null).error).toBe(FRESH_CAPACITY.error);
   });
 });
 
@@ -67,8 +67,16 @@ describe('tokens that were reserved wrongly', () => {
     expect(learned(times(5, use())).carriedTokens).toBe(-4_000);
   });
 
+  test('are gone where the service judges slices; those used beyond are made up for', () => {
+    const inSlices = (...batches: BatchUse[]) =>
+      learned(batches, FRESH_CAPACITY, terms({ tokenSliceMs: 59_000 })).carriedTokens;
+    const [more, fewer] = [asReserved({ admittedTokens: 26_000 }), asReserved({ admittedTokens: 19_000 })];
+    expect([inSlices(fewer), inSlices(use()), inSlices(more)]).toEqual([0, 0, 6_000]);
+    expect([inSlices(fewer, more), inSlices(more, fewer)]).toEqual([6_000, 5_000]);
+  });
+
   test('are none where the grant was given up, for its calls had their time', () => {
-    expect(learn(FRESH_CAPACITY, asReserved(), 'triage', null).carriedTokens).toBe(0);
+    expect(learn(FRESH_CAPACITY, asReserved(), terms(), null).carriedTokens).toBe(0);
   });
 });
 
@@ -114,7 +122,7 @@ describe('what is known of calls', () => {
 
   test('is how long they take and how long their answers are, by analysis', () => {
     const batch = asReserved({ callCount: 2, callSeconds: 5, callSecondsSquared: 13, completions: [100, 120] });
-    const state = learn(learned([batch, batch]), batch, 'other', RESERVED);
+    const state = learn(learned([batch, batch]), batch, terms({ analysis: 'other' }), RESERVED);
     expect(state.calls).toEqual({ count: 6, seconds: 15, squares: 39 });
     expect(state.answers).toEqual({ triage: { '7': 2, '8': 2 }, other: { '7': 1, '8': 1 } });
   });
@@ -165,6 +173,13 @@ describe('calls of others', () => {
     const laterMs = NOW_MS + 40_000;
     const next = corrected(once, figures(10_000, 30_000, laterMs), 1);
     expect(next.nextAtMs).toBe(laterMs + 18_000);
+  });
+
+  test('are waited for a minute at most, whatever the service says of its window', () => {
+    const dayMs = 86_400_000;
+    expect(corrected(meter, figures(0, dayMs), 1)).toEqual(corrected(meter, figures(0, 60_000), 1));
+    expect(corrected(meter, figures(0, dayMs), 1).nextAtMs).toBe(NOW_MS + 58_000);
+    expect(corrected(meter, figures(58_000, dayMs), 1)).toBe(meter);
   });
 
   test('are waited for until the window ends, not beyond it', () => {

@@ -39,7 +39,20 @@ test('all streams together begin with as many calls as may be in flight', () => 
   expect(termsOf(plan({ concurrency: 10, streams: 16 }), loaded).probe).toBe(1);
 });
 
+test('what was spent is the more of what the attempt before counted and what the rows say', () => {
+  const spentBy = (tokens: number, usd: number) => {
+    const { spentTokens, spentUsd } = termsOf(plan({ spent: { tokens, usd } }), loaded);
+    return [spentTokens, spentUsd];
+  };
+  expect([spentBy(999, 0.03), spentBy(1_001, 0.01)]).toEqual([
+    [1_000, 0.03],
+    [1_001, 0.02],
+  ]);
+});
+
 test('where prices are not known there is none, and nothing known to be spent', () => {
   const unpriced = { ...loaded, kept: { ...loaded.kept, costUsd: null } };
   expect(termsOf(plan({ price: null }), unpriced)).toMatchObject({ price: null, spentUsd: 0 });
+  // A model answered that has no price, behind a deployment that has one.
+  expect(termsOf(plan(), unpriced).spentUsd).toBeCloseTo((900 * 0.15 + 100 * 0.6) / 1e6, 9);
 });
