@@ -20,7 +20,7 @@ export const ProgressSchema = z.object({
   /** Successes answered from the cache; those equal to another issue among them. */
   cached: z.int(),
   /** Successes of either kind, each counted once. */
-  withoutCall: z.int().default(0),
+  withoutCall: z.int().catch(0),
   /** Times that an issue was put back for later: the service, a pause or another worker's claim said "not now". */
   deferrals: z.int(),
   batches: z.int(),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { RunSummary } from './contracts.ts';
 import { integer, invalid } from './problems.ts';
 import { type RunPlan, RunRequestSchema } from './run-request.ts';
-import { uncachedCostUsd } from './usage.ts';
+import { costForCaps } from './usage.ts';
 
 const { maxCostUsd, maxTokens, deadlineSeconds } = RunRequestSchema.shape;
 
@@ -58,13 +58,12 @@ export function retriedPlan(plan: RunPlan, request: RetryRequest, last: RunSumma
 }
 
 /**
- * What a run has taken so far. Where its cost is not known, the price by which it was accepted counts; an attempt that
- * could not read the issues has no figures of the ones before.
+ * What a run has taken so far. An attempt that could not read the issues has no figures of the ones before.
  */
-function spentIn({ tokens, costUsd }: RunSummary, { price, spent }: RunPlan): RunPlan['spent'] {
+function spentIn({ tokens, costUsd }: RunSummary, { deployment, spent }: RunPlan): RunPlan['spent'] {
   return {
     tokens: Math.max(spent.tokens, tokens.totalTokens),
-    usd: Math.max(spent.usd, costUsd ?? uncachedCostUsd(tokens, price)),
+    usd: Math.max(spent.usd, costForCaps(costUsd, tokens, deployment)),
   };
 }
 

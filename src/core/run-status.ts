@@ -5,7 +5,7 @@ import { type FiguresSoFar, figuresOfSummary, figuresSoFar } from './figures-so-
 import { addProgress, doneIn, NO_PROGRESS, type Progress, ProgressSchema } from './progress.ts';
 import type { Wish } from './run-control.ts';
 import type { RunPlan } from './run-request.ts';
-import { addCost } from './usage.ts';
+import { addCost, costForCaps, priceOf } from './usage.ts';
 
 /** Custom status of the root orchestration. */
 export const RootStatusSchema = z.object({
@@ -102,7 +102,10 @@ export interface RunStatus {
   }[];
   /** What the run may take at most in all its attempts; null = no cap. */
   readonly caps: Caps;
-  /** What counts for the caps: of all attempts, also while issues are loaded again. Without a cost where it is unknown. */
+  /**
+   * What counts for the caps: of all attempts that have ended by themselves, also while issues are loaded again. No cost
+   * where neither the model nor the deployment has a known price.
+   */
   readonly taken: { readonly tokens: number; readonly usd: number | null };
   /** Null until the end. */
   readonly summary: RunSummary | null;
@@ -195,17 +198,21 @@ export function runStatusOf(
       summary: attempt === row.attempt ? ended : summary,
     })),
     caps: { maxCostUsd: row.caps?.maxCostUsd ?? null, maxTokens: row.caps?.maxTokens ?? null },
-    taken: takenBy(progress, kept, row.spent),
+    taken: takenBy(progress, kept, row),
     summary: ended,
     error: status === 'failed' ? (ended?.error ?? (isLost ? lossOf(row) : textOf(root?.output))) : null,
   };
 }
 
+const NOTHING_SPENT: RunPlan['spent'] = { tokens: 0, usd: 0 };
+
 /** What earlier attempts took and is not, or not yet, in what was kept, comes on top of the progress. */
-function takenBy(progress: Progress, kept: Progress, spent = { tokens: 0, usd: 0 }): RunStatus['taken'] {
+function takenBy(progress: Progress, kept: Progress, { deployment, spent = NOTHING_SPENT }: RunFacts) {
+  const usdOf = ({ costUsd, usage }: Progress) => costForCaps(costUsd, usage, deployment);
+  const isKnown = progress.costUsd !== null || priceOf(deployment) !== null;
   return {
     tokens: tokensIn(progress) + Math.max(0, spent.tokens - tokensIn(kept)),
-    usd: addCost(progress.costUsd, Math.max(0, spent.usd - Number(kept.costUsd))),
+    usd: isKnown ? addCost(usdOf(progress), Math.max(0, spent.usd - usdOf(kept))) : null,
   };
 }
 

@@ -1,8 +1,8 @@
-import type { BatchUse, Bound, Grant, RunTerms } from './capacity/messages.ts';
+import type { BatchUse, Bound, Grant } from './capacity/messages.ts';
 import { type AnalyzeOutput, RETRY, type Seen, type StreamState } from './contracts.ts';
 import { FAILURES, handlingOf, isFailureCode } from './failures.ts';
 import { addProgress, NO_PROGRESS, type Progress } from './progress.ts';
-import { uncachedCostUsd } from './usage.ts';
+import { costForCaps } from './usage.ts';
 
 /** A stream before its first batch. */
 export const FRESH_STREAM: StreamState = {
@@ -66,13 +66,13 @@ export function waited(state: StreamState, bound: Bound, waitMs: number): Stream
  *
  * @param results - by unit, in order; null where the activity threw in spite of its retries
  * @param by.nextAtMs - when the pause after this batch is over
- * @param by.price - of the deployment, for answers of a model without a known one
+ * @param by.deployment - whose price counts for answers of a model without a known one
  */
 export function fold(
   state: StreamState,
   units: readonly number[],
   results: readonly (AnalyzeOutput | null)[],
-  { nextAtMs, price }: { readonly nextAtMs: number; readonly price: RunTerms['price'] },
+  { nextAtMs, deployment }: { readonly nextAtMs: number; readonly deployment: string },
 ): StreamState {
   const putBack = units.flatMap((unit, i) => {
     const result = results[i];
@@ -88,7 +88,7 @@ export function fold(
     if (stopsInRow >= STOPS_TO_GIVE_UP) stopped ??= { reason: 'fatal', code };
     if (result?.kind === 'not_started') stopped ??= { reason: result.reason, code: null };
   }
-  const used = useOf(results, price, stopped?.code ?? null);
+  const used = useOf(results, deployment, stopped?.code ?? null);
   // Where all of a batch was put back without a call, other units would be too.
   const isInVain = putBack.length === units.length && used.calls === 0;
   const againAtMs = isInVain ? Math.min(...putBack.map(({ notBeforeMs }) => notBeforeMs)) : 0;
@@ -127,7 +127,7 @@ function progressOf(result: AnalyzeOutput | null): Progress {
 }
 
 /** What a batch came to, as the capacity entity needs it. */
-function useOf(results: readonly (AnalyzeOutput | null)[], price: RunTerms['price'], fatal: string | null): BatchUse {
+function useOf(results: readonly (AnalyzeOutput | null)[], deployment: string, fatal: string | null): BatchUse {
   const known = results.filter(result => result !== null);
   const settled = known.filter(result => result.kind === 'settled');
   const deferred = known.filter(result => result.kind === 'deferred');
@@ -148,8 +148,7 @@ function useOf(results: readonly (AnalyzeOutput | null)[], price: RunTerms['pric
     throttled: sum(known.map(({ seen }) => seen.throttled)),
     retryAtMs: refused.length === 0 ? null : Math.max(...refused.map(({ notBeforeMs }) => notBeforeMs)),
     billedTokens: sum(known.map(({ seen: { usage } }) => usage.promptTokens + usage.completionTokens)),
-    // A cap was accepted by the deployment's price, whatever the model behind it is called.
-    costUsd: sum(known.map(({ seen }) => seen.costUsd ?? uncachedCostUsd(seen.usage, price))),
+    costUsd: sum(known.map(({ seen }) => costForCaps(seen.costUsd, seen.usage, deployment))),
     callCount: callSeconds.length,
     callSeconds: sum(callSeconds),
     callSecondsSquared: sum(callSeconds.map(seconds => seconds ** 2)),

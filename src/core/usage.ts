@@ -69,16 +69,13 @@ export function costUsd(usage: Usage, model: string): number | null {
 }
 
 /**
- * What tokens cost at most by a price, cached ones as if they were none: for caps, where the model that answered has no
- * price of its own.
+ * What counts for a cap: a cost that is known, else what the tokens cost by the deployment's name, by which a cap in dollars
+ * was accepted. A deployment may answer by a model that the table does not hold.
  *
- * @returns US dollars; 0 without a price
+ * @returns US dollars; 0 where neither is known
  */
-export function uncachedCostUsd(
-  { promptTokens, completionTokens }: Pick<Usage, 'promptTokens' | 'completionTokens'>,
-  price: Pick<Price, 'inputUsd' | 'outputUsd'> | null,
-): number {
-  return price === null ? 0 : exact((promptTokens * price.inputUsd + completionTokens * price.outputUsd) / 1e6);
+export function costForCaps(knownUsd: number | null, usage: Usage, deployment: string): number {
+  return knownUsd ?? costUsd(usage, deployment) ?? 0;
 }
 
 /** The sum of two costs; unknown if either is. */

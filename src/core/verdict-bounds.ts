@@ -110,7 +110,7 @@ function limitVerdict(unit: 'tokens' | 'requests', figures: Figures, plan: RunPl
     allowed === null ? '' : ` (${percentText(achieved / allowed)} of ${countText(allowed)} used by this run)`;
   const set = plan[`${unit}PerMinute`];
   const { bufferPercent } = plan;
-  const lower = lowerLimits(figures, plan);
+  const lower = lowerLimits(figures, plan, [unit]);
   const advice = [
     ...(lower === null ? [] : [lower]),
     'raise its quota',
@@ -121,8 +121,8 @@ function limitVerdict(unit: 'tokens' | 'requests', figures: Figures, plan: RunPl
 }
 
 /** What to do about limits that were set higher than the deployment has told, where it refused requests; null if none was. */
-export function lowerLimits(figures: Figures, plan: RunPlan): string | null {
-  const tooHigh = (['tokens', 'requests'] as const).flatMap(unit => {
+export function lowerLimits(figures: Figures, plan: RunPlan, units: readonly ('tokens' | 'requests')[]): string | null {
+  const tooHigh = units.flatMap(unit => {
     const [set, { allowed }] = [plan[`${unit}PerMinute`], figures[`${unit}PerMinute`]];
     if (set === null || allowed === null || set <= allowed) return [];
     return [`${named(`${unit}PerMinute`, set)} to the ${countText(allowed)} that it admits`];
@@ -215,9 +215,10 @@ export function batches(figures: Figures, plan: RunPlan): Verdict {
 
 /** What would hand out more issues at one time; a run of few issues hands out all of them as it is. */
 function batchAdvice(figures: Figures, plan: RunPlan): string {
-  const isAllOut = figures.newCalls <= plan.streams * plan.batchSize;
+  const hasMore = figures.batches > figures.streams;
+  const isAllOut = !hasMore || figures.newCalls <= plan.streams * plan.batchSize;
   const raised = (['streams', 'batchSize'] as const).filter(name => !isAllOut && plan[name] < BOUNDS[name].max);
-  const hasPauses = figures.batches > figures.streams && plan.batchDelayMs > 0;
+  const hasPauses = hasMore && plan.batchDelayMs > 0;
   const advice = [
     ...(raised.length === 0 ? [] : [`raise ${raised.map(name => named(name, plan[name])).join(' or ')}`]),
     ...(hasPauses ? [`lower ${named('batchDelayMs', plan.batchDelayMs)}`] : []),

@@ -1,6 +1,7 @@
 import { countOf, countText, durationText, percentText, usdText } from './format.ts';
 import type { Verdict } from './run-figures.ts';
 import type { RunPlan } from './run-request.ts';
+import { costForCaps } from './usage.ts';
 import {
   awaitedLimit,
   batches,
@@ -119,7 +120,7 @@ const stoodStill: Rule = (figures, plan) => {
 
 /** What helps where the service refuses: first not to ask for more than it admits. */
 function quotaAdvice(figures: Figures, plan: RunPlan): string {
-  const lower = lowerLimits(figures, plan);
+  const lower = lowerLimits(figures, plan, ['tokens', 'requests']);
   return lower === null ? 'raise the quota, or keep other apps off the deployment' : `${lower}, or raise the quota`;
 }
 
@@ -161,9 +162,10 @@ function leftOver({ notStarted, total }: Figures): string {
 }
 
 /** The caps, and how much of each is gone. */
-function capText({ costUsd, tokens: { totalTokens } }: Figures, { maxCostUsd, maxTokens }: RunPlan): string {
+function capText({ costUsd, tokens }: Figures, { maxCostUsd, maxTokens, deployment }: RunPlan): string {
+  const takenUsd = costForCaps(costUsd, tokens, deployment);
   return [
-    ...(maxCostUsd === null ? [] : [`${usdText(maxCostUsd)} (${usdText(costUsd ?? 0)} taken)`]),
-    ...(maxTokens === null ? [] : [`${countText(maxTokens)} tokens (${countText(totalTokens)} taken)`]),
+    ...(maxCostUsd === null ? [] : [`${usdText(maxCostUsd)} (${usdText(takenUsd)} taken)`]),
+    ...(maxTokens === null ? [] : [`${countText(maxTokens)} tokens (${countText(tokens.totalTokens)} taken)`]),
   ].join(' and ');
 }

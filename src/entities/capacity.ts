@@ -7,7 +7,8 @@ import { type CapacityState, storedCapacity } from '../core/capacity/state.ts';
  * The capacity of a deployment, for all runs and instances: who may start how many calls, and when.
  *
  * Operations: `reserve` answers a `Grant`, `leave` a `CapacityView`, `control` nothing. It reads no clock: every message
- * brings the caller's time. A state of a version with another shape is begun anew: each message brings what a run needs.
+ * brings the caller's time. A state of a version with another shape is begun anew: runs under
+ * way draw from their first unit again and find what is answered; what they were told and took in this attempt is forgotten.
  */
 export const capacity: EntityHandler<CapacityState> = context => {
   const state = storedCapacity(context.df.getState());

@@ -28,6 +28,8 @@ import { activityRetry, retriesOf } from './retry-options.ts';
 
 /** No wait is longer, so that a stream hears of a cancelled or resumed run, and of a service that answers again. */
 const LONGEST_WAIT_MS = 30_000;
+/** Others may wait for what the last batch came to: a probe's answer, budget that was not used. */
+const LONGEST_UNTOLD_MS = 5_000;
 
 /**
  * One chain of batches: reserve room at the deployment, wait by durable timer until it is there, fan out one activity per
@@ -46,32 +48,34 @@ export const processStream: OrchestrationHandler = function* (context) {
     if (state.stopped || step.kind === 'end') return yield* ended(context, input, state);
     if (nowMs(context) >= deadlineAtMs()) return yield* ended(context, input, stop(state, 'deadline'));
     const askedAtMs = nowMs(context);
-    if (step.kind === 'wait' && step.untilMs <= askedAtMs + LONGEST_WAIT_MS) {
+    const longestMs = state.used ? LONGEST_UNTOLD_MS : LONGEST_WAIT_MS;
+    if (step.kind === 'wait' && step.untilMs <= askedAtMs + longestMs) {
       yield timer(context, Math.min(step.untilMs, deadlineAtMs()));
       continue;
     }
 
-    // During a longer wait nothing is wanted, but to hear whether the run is to pause or to stop.
+    // During a longer wait nothing is wanted, but to tell, and to hear whether the run is to pause or to stop.
     const ask =
       step.kind === 'wait' ? { fresh: false, want: 0 } : { ...step, want: Math.min(step.want, most(historyEvents)) };
     const grant = (yield reserve(context, plan.deployment, messageOf(input, state, ask, askedAtMs))) as Grant;
     const taken = take(state, ask.fresh, grant, askedAtMs);
-    state = waited(taken.state, grant.bound, Math.max(0, grant.startAtMs - nowMs(context)));
+    const startAtMs = step.kind === 'wait' ? Math.min(step.untilMs, grant.startAtMs) : grant.startAtMs;
+    state = waited(taken.state, grant.bound, Math.max(0, startAtMs - nowMs(context)));
     if (isOver(grant)) return yield* ended(context, input, stop(state, grant.control));
-    if (grant.startAtMs > nowMs(context)) {
+    if (startAtMs > nowMs(context)) {
       showStatus(context, state, grant.bound);
-      yield timer(context, taken.units.length > 0 ? grant.startAtMs : Math.min(grant.startAtMs, deadlineAtMs()));
+      yield timer(context, taken.units.length > 0 ? startAtMs : Math.min(startAtMs, deadlineAtMs()));
     }
     if (taken.units.length === 0) continue;
 
     showStatus(context, state, null);
     // A stream that woke up late keeps the pace all the same.
-    const firstAtMs = Math.max(nowMs(context), grant.startAtMs);
+    const firstAtMs = Math.max(nowMs(context), startAtMs);
     const tasks = taken.units.map((unit, i) => analyze(context, input, unit, grant, firstAtMs + i * grant.spacingMs));
     const settled = yield* allSettled<AnalyzeOutput>(context, tasks);
     const results = settled.map(end => (end.ok ? end.value : null));
-    const by = { nextAtMs: nowMs(context) + plan.batchDelayMs, price: input.terms.price };
-    state = fold(state, taken.units, results, by);
+    const nextAtMs = nowMs(context) + plan.batchDelayMs;
+    state = fold(state, taken.units, results, { nextAtMs, deployment: plan.deployment });
     showStatus(context, state, null);
     historyEvents += historyEventsOf(tasks.map(retriesOf));
   }

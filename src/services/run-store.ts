@@ -64,7 +64,7 @@ export interface RunStore {
    * @returns the run as it is then, or null when somebody else changed it in between: then nothing was written
    */
   restart(entry: RunEntry, next: { readonly plan: RunPlan; readonly startedAtMs: number }): Promise<RunRow | null>;
-  /** Writes the summary of an attempt beside its run's row; writing again replaces. */
+  /** Writes the summary of an attempt beside its run's row; writing again replaces. A run that is gone stays so. */
   finish(runId: string, summary: RunSummary): Promise<void>;
   /** Removes a run's row, if there is one; what stays is that its id was used. */
   remove(runId: string): Promise<void>;
@@ -137,9 +137,10 @@ export function createRunStore(storage: Storage): RunStore {
     },
 
     async finish(runId, summary) {
-      await ready();
       const column = { [summaryColumn(summary.attempt)]: JSON.stringify(summary) };
-      await table.updateEntity({ partitionKey: PARTITION, rowKey: runId, ...column }, 'Merge');
+      for (let found = await entry(runId); found; found = await entry(runId)) {
+        if (await change(table, found, column)) return;
+      }
     },
 
     async remove(runId) {

@@ -51,7 +51,7 @@ const streamInput: StreamInput = {
     FRESH_STREAM,
     [0, 1, 2],
     [settled({ seen: seen({ limits: serviceLimits() }) }), deferred(NOON_MS + 5_000), null],
-    { nextAtMs: NOON_MS + 1_000, price: null },
+    { nextAtMs: NOON_MS + 1_000, deployment: 'gpt-4o-mini' },
   ),
 };
 const { stopped, progress, used } = streamInput.state;

@@ -102,7 +102,10 @@ describe('the plan of a retry', () => {
     const unpriced = { ...spent, costUsd: null };
     expect(retriedPlan(capped, {}, unpriced).spent).toEqual({ tokens: 900, usd: 0.00018 });
     expect(() => retriedPlan(plan({ maxCostUsd: 0.0001 }), {}, unpriced)).toThrow('the run has cost 0.00018 so far');
-    expect(retriedPlan(plan({ price: null }), {}, unpriced).spent).toEqual({ tokens: 900, usd: 0 });
+    expect(retriedPlan(plan({ price: null, deployment: 'nameless' }), {}, unpriced).spent).toEqual({
+      tokens: 900,
+      usd: 0,
+    });
   });
 
   test('has no cap in dollars where the price is not known', () => {

@@ -284,7 +284,10 @@ describe('a run that was retried', () => {
     const less = { ...NO_PROGRESS, usage: { ...usage, promptTokens: 300 }, costUsd: 0.4 };
     expect(takenAt({ ...ANALYZING, kept: less }, [stream(5, 0.25)])).toEqual({ tokens: 900, usd: 1.15 });
     const unpriced = { ...NO_PROGRESS, usage, costUsd: null };
-    expect(takenAt({ ...ANALYZING, kept: unpriced })).toEqual({ tokens: 900, usd: null });
+    const byDeployment = (deployment: string) =>
+      runStatusOf({ ...retried, spent, deployment }, root('Running', { ...ANALYZING, kept: unpriced }), []).taken;
+    expect(byDeployment('nameless')).toEqual({ tokens: 900, usd: null });
+    expect(byDeployment('gpt-4o-mini')).toEqual(spent);
     const { tokens, costUsd } = summary();
     const taken = { tokens: tokens.totalTokens, usd: costUsd };
     expect(runStatusOf({ ...retried, summary: summary() }, null, []).taken).toEqual(taken);

@@ -34,7 +34,7 @@ function grant(changes: Partial<Grant> = {}): Grant {
 }
 
 /** How a batch is folded, with a pause after it until so many milliseconds after noon. */
-const until = (inMs: number) => ({ nextAtMs: NOON_MS + inMs, price: null });
+const until = (inMs: number) => ({ nextAtMs: NOON_MS + inMs, deployment: 'gpt-4o-mini' });
 
 /** Folds batches, each of units 0, 1, 2 and so on. */
 function folded(...batches: (AnalyzeOutput | null)[][]): StreamState {

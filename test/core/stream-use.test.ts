@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { BatchUse } from '../../src/core/capacity/messages.ts';
 import type { AnalyzeOutput } from '../../src/core/contracts.ts';
 import { FRESH_STREAM, fold } from '../../src/core/stream-state.ts';
+import { costUsd } from '../../src/core/usage.ts';
 import { talk } from '../helpers/capacity-talk.ts';
 import { deferred, failedWith, NOON_MS, sawAnswer, seen, serviceLimits, settled } from '../helpers/factories.ts';
 
@@ -10,8 +11,7 @@ const notStarted: AnalyzeOutput = { kind: 'not_started', reason: 'cancelled', se
 
 describe('what a batch came to', () => {
   const useOf = (...results: (AnalyzeOutput | null)[]): BatchUse => {
-    const price = { inputUsd: 2, outputUsd: 8 };
-    const { used } = fold(FRESH_STREAM, [...results.keys()], results, { nextAtMs: 0, price });
+    const { used } = fold(FRESH_STREAM, [...results.keys()], results, { nextAtMs: 0, deployment: 'gpt-4o-mini' });
     if (!used) throw new Error('A batch leaves what it came to');
     return used;
   };
@@ -58,14 +58,14 @@ describe('what a batch came to', () => {
     ];
     expect(useOf(...results)).toMatchObject({
       billedTokens: 110 + 540 + 540,
-      costUsd: 0.001 + (500 * 2 + 40 * 8) / 1e6 + 0.25,
+      costUsd: 0.001 + Number(costUsd(usage, 'gpt-4o-mini')) + 0.25,
     });
   });
 
   test('has no cost where neither price is known', () => {
     const { used } = fold(FRESH_STREAM, [0], [settled({ seen: sawAnswer({ costUsd: null }) })], {
       nextAtMs: 0,
-      price: null,
+      deployment: 'nameless',
     });
     expect(used?.costUsd).toBe(0);
   });
@@ -161,7 +161,7 @@ test('answers that were cut for want of room raise it, so that they are not boug
   const { ask } = talk();
   /** Tells a batch; answers the room of the next one. */
   const roomAfter = (results: readonly AnalyzeOutput[]) => {
-    const { used } = fold(FRESH_STREAM, [...results.keys()], results, { nextAtMs: 0, price: null });
+    const { used } = fold(FRESH_STREAM, [...results.keys()], results, { nextAtMs: 0, deployment: 'gpt-4o-mini' });
     return ask({ used }).maxCompletionTokens;
   };
   const room = roomAfter(Array.from({ length: 200 }, () => short));

@@ -33,6 +33,7 @@ const stopped = (reason: NonNullable<RunSummary['incomplete']>, code: string | n
   succeeded: 688,
   notStarted: 312,
 });
+const TEN_MILLION = { ...summary().tokens, promptTokens: 10_000_000, completionTokens: 0, totalTokens: 10_000_000 };
 const FULL = { inFlight: { most: 10, mean: 9.7, overMs: 95_000 } };
 
 /** 40 issues of which only some have a place on the host at any time. */
@@ -80,10 +81,10 @@ describe('the verdict', () => {
     ],
     [
       'a cap in dollars after an answer without a price',
-      { ...stopped('budget'), costUsd: null },
-      { maxCostUsd: 2 },
+      { ...stopped('budget'), costUsd: null, tokens: TEN_MILLION },
+      { maxCostUsd: 2, deployment: 'gpt-4o-mini' },
       'budget',
-      'Stopped by its cap of $2.00 ($0.00 taken), with 312 of 1,000 issues not started; retrying it with a higher cap goes on from there.',
+      'Stopped by its cap of $2.00 ($1.50 taken), with 312 of 1,000 issues not started; retrying it with a higher cap goes on from there.',
     ],
     [
       'an error that is the same for all',
@@ -225,6 +226,17 @@ describe('the verdict', () => {
       { tokensPerMinute: 200_000 },
       'tokens',
       "Bound by the deployment's tokens per minute (95 % of 60,000 used by this run): raise its quota, or set tokensPerMinute (AI_TOKENS_PER_MINUTE, now 200,000) to what it admits.",
+    ],
+    [
+      'tokens of which less were set than the deployment admits, beside requests of which more were set',
+      {
+        ...FULL,
+        ...{ tokensPerMinute: { achieved: 49_000, allowed: 50_000 }, requestsPerMinute: { achieved: 40, allowed: 60 } },
+        throttled: 1,
+      },
+      { tokensPerMinute: 50_000, requestsPerMinute: 90 },
+      'tokens',
+      "Bound by the deployment's tokens per minute (98 % of 50,000 used by this run): raise its quota, or set tokensPerMinute (AI_TOKENS_PER_MINUTE, now 50,000) to what it admits.",
     ],
     [
       'a service that refuses what was set beyond its limits',
@@ -421,11 +433,18 @@ describe('the verdict', () => {
       'Bound by its batches: 5.0 of 10 calls were in flight on average, and nothing else held them back; lower batchDelayMs (AI_BATCH_DELAY_MS, now 1,000).',
     ],
     [
-      'a run of one issue more than that',
-      { newCalls: 61, batches: 3 },
+      'a run whose issues were all handed out at once, and some asked twice',
+      { newCalls: 63, batches: 3 },
       {},
       'batches',
-      'Bound by its batches: 5.0 of 10 calls were in flight on average, and nothing else held them back; raise streams (AI_BATCH_STREAMS, now 3) or batchSize (AI_BATCH_SIZE, now 20).',
+      'Bound by its batches: 5.0 of 10 calls were in flight on average, and nothing else held them back; the run is too small to be faster.',
+    ],
+    [
+      'a run of one issue more than that',
+      { newCalls: 61, batches: 4 },
+      {},
+      'batches',
+      'Bound by its batches: 5.0 of 10 calls were in flight on average, and nothing else held them back; raise streams (AI_BATCH_STREAMS, now 3) or batchSize (AI_BATCH_SIZE, now 20), or lower batchDelayMs (AI_BATCH_DELAY_MS, now 1,000).',
     ],
     [
       'draws of one issue each',

@@ -75,6 +75,21 @@ describe('a stream', () => {
     expect(run.output).toMatchObject({ used: null, progress: { calls: 9 } });
   });
 
+  test('tells what a batch came to at once where the pause is long, and keeps the pause', async () => {
+    const told: number[] = [];
+    const listening: EntityHandler<CapacityState> = context => {
+      const { used, nowMs } = context.df.getInput() as Reserve;
+      if (used) told.push(nowMs - NOON_MS);
+      return capacity(context);
+    };
+    const own = plan({ streams: 1, batchSize: 3, batchDelayMs: 25_000 });
+    const run = await runOrchestration('processStream', streamInput(6, { plan: own }), activities(), {
+      capacity: listening,
+    });
+    expect(told).toEqual([0, 25_000]);
+    expect(timetable(run).map(([, atMs]) => atMs)).toEqual([0, 0, 0, 25_000, 25_000, 25_000]);
+  });
+
   test('whose last batch cannot be told ends all the same; it goes with the output, to be told when the run leaves', async () => {
     const deaf: EntityHandler<CapacityState> = context => {
       if ((context.df.getInput() as Reserve).want === 0) throw new Error('storage is away');
@@ -100,10 +115,10 @@ describe('a stream', () => {
   });
 
   test('reckons what an answer without a known price cost by the price of its deployment, as its cap goes by', async () => {
-    const own = plan({ streams: 1, batchSize: 3, maxCostUsd: 10, price: { inputUsd: 100, outputUsd: 1_000 } });
+    const own = plan({ streams: 1, batchSize: 3, maxCostUsd: 10 });
     const nameless = activities({ analyzeIssue: () => settled({ seen: sawAnswer({ costUsd: null }) }) });
     const run = await runOrchestration('processStream', streamInput(3, { plan: own }), nameless);
-    expect(run.capacity?.runs['run-1:1']?.spentUsd).toBeCloseTo(3 * 0.02, 9);
+    expect(run.capacity?.runs['run-1:1']?.spentUsd).toBeCloseTo((3 * (100 * 0.15 + 10 * 0.6)) / 1e6, 9);
     expect(run.output).toMatchObject({ progress: { costUsd: null } });
   });
 });

@@ -73,17 +73,17 @@ const CORRECTION_SLACK_MS = 2_000;
  */
 export function corrected(
   meter: Meter,
-  { atMs, remaining, resetMs: saidMs }: { atMs: number; remaining: number | null; resetMs: number | null },
+  { atMs, remaining, resetMs }: { atMs: number; remaining: number | null; resetMs: number | null },
   ratePerMs: number,
 ): Meter {
-  if (remaining === null || saidMs === null || ratePerMs === 0) return meter;
-  const resetMs = Math.min(saidMs, MINUTE_MS);
+  if (remaining === null || resetMs === null || ratePerMs === 0) return meter;
+  const leftMs = Math.min(resetMs, MINUTE_MS);
   const resetAtMs = atMs + resetMs;
-  const missingMs = Math.max(0, resetMs - remaining / ratePerMs - CORRECTION_SLACK_MS);
+  const missingMs = Math.max(0, leftMs - remaining / ratePerMs - CORRECTION_SLACK_MS);
   const isSameWindow = Math.abs(resetAtMs - meter.correction.resetAtMs) < CORRECTION_SLACK_MS;
   const doneMs = isSameWindow ? meter.correction.shiftMs : 0;
   if (missingMs <= doneMs) return meter;
-  const nextAtMs = Math.min(Math.max(meter.nextAtMs, atMs) + missingMs - doneMs, resetAtMs);
+  const nextAtMs = Math.min(Math.max(meter.nextAtMs, atMs) + missingMs - doneMs, atMs + leftMs);
   return { ...meter, nextAtMs: Math.max(meter.nextAtMs, nextAtMs), correction: { resetAtMs, shiftMs: missingMs } };
 }
 

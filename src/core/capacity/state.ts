@@ -75,7 +75,8 @@ export const CapacityStateSchema = z.object({
   }),
   /** By run and stream. */
   grants: z.record(z.string(), OpenGrantSchema),
-  gaps: z.array(GapSchema),
+  /** Of an older version they are let go: only time is lost by that. */
+  gaps: z.array(GapSchema).catch([]),
   runs: z.record(z.string(), RunShareSchema),
   /** Sizes of the calls that were booked in the last minute, and when each was last, in milliseconds since 1970. */
   sizes: z.array(z.object({ tokens: z.number(), atMs: z.number() })),

@@ -1,6 +1,6 @@
 import type { Loaded } from '../contracts.ts';
 import type { RunPlan } from '../run-request.ts';
-import { uncachedCostUsd } from '../usage.ts';
+import { costForCaps } from '../usage.ts';
 import type { RunTerms } from './messages.ts';
 
 /** What a run tells the capacity entity of itself. */
@@ -17,7 +17,7 @@ export function termsOf(plan: RunPlan, { units, kept, promptTokensEach, promptTo
     maxTokens,
     maxCostUsd,
     spentTokens: Math.max(plan.spent.tokens, kept.usage.promptTokens + kept.usage.completionTokens),
-    spentUsd: Math.max(plan.spent.usd, kept.costUsd ?? uncachedCostUsd(kept.usage, price)),
+    spentUsd: Math.max(plan.spent.usd, costForCaps(kept.costUsd, kept.usage, plan.deployment)),
     tokensPerMinute,
     requestsPerMinute,
     bufferPercent,

@@ -17,7 +17,12 @@ test.each<[string, unknown]>([
   ['null', null],
   ['another thing', 'capacity'],
   ['a state without a part', { ...FRESH_CAPACITY, gate: undefined }],
-  ['a state with a part of another shape', { ...FRESH_CAPACITY, gaps: [{ fromMs: 1, toMs: 2 }] }],
+  ['a state with a part of another shape', { ...FRESH_CAPACITY, sizes: [{ fromMs: 1, toMs: 2 }] }],
 ])('where %s was stored, nothing is known', (_, stored) => {
   expect(storedCapacity(stored)).toEqual(FRESH_CAPACITY);
+});
+
+test('gaps of another shape are let go, and nothing else', () => {
+  const state = known({ tokens: 120_000 });
+  expect(storedCapacity({ ...state, gaps: [{ fromMs: 1, toMs: 2 }] })).toEqual({ ...state, gaps: [] });
 });

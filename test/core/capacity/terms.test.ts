@@ -52,7 +52,7 @@ test('what was spent is the more of what the attempt before counted and what the
 
 test('where prices are not known there is none, and nothing known to be spent', () => {
   const unpriced = { ...loaded, kept: { ...loaded.kept, costUsd: null } };
-  expect(termsOf(plan({ price: null }), unpriced)).toMatchObject({ price: null, spentUsd: 0 });
+  expect(termsOf(plan({ price: null, deployment: 'nameless' }), unpriced)).toMatchObject({ price: null, spentUsd: 0 });
   // A model answered that has no price, behind a deployment that has one.
-  expect(termsOf(plan(), unpriced).spentUsd).toBeCloseTo((900 * 0.15 + 100 * 0.6) / 1e6, 9);
+  expect(termsOf(plan(), unpriced).spentUsd).toBeCloseTo((100 * 0.15 + 800 * 0.075 + 100 * 0.6) / 1e6, 9);
 });
