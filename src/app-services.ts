@@ -49,7 +49,7 @@ export function createAppServices(settings: Settings, instanceId: string | null)
     results: createResultsStore(blobs),
     ledger: createLedgerStores(storage),
     cleanup: createRunCleanup(storage),
-    cache: createAnswerCache(storage, settings.tableShards),
+    cache: createAnswerCache(storage),
     answers: createAnswerMemory({
       maxBytes: cacheMaxSize,
       ttlMs: Math.min(cacheMemoryTtlSeconds, cacheTtlSeconds) * 1_000,

@@ -29,9 +29,28 @@ export function ledgerTable(shard: number): string {
   return `FanfoldLedger${shard}`;
 }
 
-/** Row key of an issue by its place in the input (0-based); eight digits, so that text order is input order. */
-export function rowKey(index: number): string {
-  return String(index).padStart(8, '0');
+/** Rows in a partition of the ledger: as many as a transaction takes. */
+const PARTITION_ROWS = 100;
+
+/**
+ * Where the ledger row of an issue lies, by its place in the input (0-based).
+ *
+ * Issues go to the tables in turn. In each table a run has a partition for every 100 of its rows: a service that spreads
+ * partitions can spread a run, and one that searches them, as the storage emulator does, searches few. The digits are
+ * padded so that the order of the keys is that of the input.
+ */
+export function ledgerPlace(runId: string, index: number, shards: number) {
+  const partition = Math.floor(index / shards / PARTITION_ROWS);
+  return {
+    shard: index % shards,
+    partitionKey: `${runId}:${String(partition).padStart(6, '0')}`,
+    rowKey: String(index).padStart(8, '0'),
+  };
+}
+
+/** The partitions of a run in each table of the ledger: from the first key on, and before the second, which no run id allows. */
+export function ledgerPartitions(runId: string): { readonly from: string; readonly before: string } {
+  return { from: `${runId}:`, before: `${runId};` };
 }
 
 /** Blob names of a run, below the container for runs. */

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { odata, type TableClient, type TableEntityResult, type TransactionAction } from '@azure/data-tables';
+import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
 import { z } from 'zod';
 import { type AnswerFamily, type CachedAnswer, familyText } from '../core/answer-cache.ts';
 import { UsageSchema } from '../core/usage.ts';
 import { nullOn, once, type Storage } from './storage.ts';
-import { jsonText, openBulkWriter, textColumns, textFrom } from './table-entities.ts';
+import { jsonText, openBulkWriter, removeEntities, textColumns, textFrom } from './table-entities.ts';
 
 /** Answers of all runs, shared by all processes. */
 export interface AnswerCache {
@@ -76,23 +76,21 @@ const POINT_READS_AT_A_TIME = 16;
 const ENTRIES_A_POINT_READ = 20;
 /** An entity may have 1 MB, two bytes a character. */
 const MAX_CHARACTERS = 450_000;
-const DELETES_AT_A_TIME = 100;
 
 /**
- * The cache in Table storage, spread over shards by fingerprint.
+ * The cache in Table storage.
  *
- * Partition = hash of the family, row key = fingerprint. No text of an issue and no id is in it. What is damaged, or not
- * of this app, is passed over. With another number of shards, most of what was stored before is not found any more.
+ * Partition = hash of the family and last digit of the fingerprint, row key = fingerprint. No text of an issue and no id is
+ * in it. What is damaged, or not of this app, is passed over.
  */
-export function createAnswerCache(storage: Storage, shards: number): AnswerCache {
-  const tables = Array.from({ length: shards }, (_, shard) => storage.table(`FanfoldCache${shard}`));
-  const tableFor = (fingerprint: string) => tables[shardOf(fingerprint, shards)] as TableClient;
-  const ready = once(() => Promise.all(tables.map(table => table.createTable())));
+export function createAnswerCache(storage: Storage): AnswerCache {
+  const table = storage.table('FanfoldCache');
+  const ready = once(() => table.createTable());
 
   return {
     async *find(family, wanted, storedFromMs) {
       await ready();
-      for await (const entity of entitiesOf({ tables, tableFor }, family, wanted)) {
+      for await (const entity of entitiesOf(table, family, wanted)) {
         const answer = answerOf(entity);
         if (answer && answer.storedAtMs >= storedFromMs) yield answer;
       }
@@ -101,22 +99,22 @@ export function createAnswerCache(storage: Storage, shards: number): AnswerCache
     async count(family, wanted, storedFromMs) {
       await ready();
       let count = 0;
-      for await (const { storedAt } of entitiesOf({ tables, tableFor }, family, wanted, ['RowKey', 'storedAt'])) {
+      for await (const { storedAt } of entitiesOf(table, family, wanted, ['RowKey', 'storedAt'])) {
         if (Date.parse(String(storedAt)) >= storedFromMs) count += 1;
       }
       return count;
     },
 
     openWriter(family) {
-      const writer = openBulkWriter(tables);
-      const partitionKey = partitionOf(family);
+      const writer = openBulkWriter();
+      const partitionOf = partitionsOf(family);
       return {
         async add(cached) {
           const { fingerprint } = cached;
           const columns = columnsOf(family, cached);
           if (columns === null) return;
           await ready();
-          await writer.add(shardOf(fingerprint, shards), { partitionKey, rowKey: fingerprint, ...columns });
+          await writer.add(table, { partitionKey: partitionOf(fingerprint), rowKey: fingerprint, ...columns });
         },
         close: () => writer.close(),
       };
@@ -124,20 +122,14 @@ export function createAnswerCache(storage: Storage, shards: number): AnswerCache
 
     async stats() {
       await ready();
-      return statsOf(tables);
+      return statsOf(table);
     },
 
     async clear(filter) {
       await ready();
-      return clearAll(tables, filter);
+      return clearAll(table, filter);
     },
   };
-}
-
-/** Where entities lie. */
-interface Shards {
-  readonly tables: readonly TableClient[];
-  tableFor(fingerprint: string): TableClient;
 }
 
 type Entity = TableEntityResult<Record<string, unknown>>;
@@ -145,21 +137,19 @@ type ReadOne = (fingerprint: string) => Promise<Entity | null>;
 
 /** @param columns - which to read; all if left out */
 async function* entitiesOf(
-  { tables, tableFor }: Shards,
+  table: TableClient,
   family: AnswerFamily,
   wanted: Fingerprints,
   columns?: string[],
 ): AsyncGenerator<Entity> {
-  const partitionKey = partitionOf(family);
+  const partitionOf = partitionsOf(family);
   const select = columns && { select: columns };
   const readOne: ReadOne = fingerprint =>
-    nullOn(404, tableFor(fingerprint).getEntity(partitionKey, fingerprint, { queryOptions: { ...select } }));
+    nullOn(404, table.getEntity(partitionOf(fingerprint), fingerprint, { queryOptions: { ...select } }));
   const all = [...wanted.keys()];
   if (all.length <= POINT_READS) return yield* readEach(all, readOne);
-  const filter = odata`PartitionKey eq ${partitionKey}`;
-  for (const table of tables) {
-    const own = all.filter(fingerprint => tableFor(fingerprint) === table);
-    if (own.length === 0) continue;
+  for (const [partitionKey, own] of Map.groupBy(all, partitionOf)) {
+    const filter = odata`PartitionKey eq ${partitionKey}`;
     const pages = table.listEntities({ queryOptions: { ...select, filter } }).byPage();
     for await (const entity of readThrough(pages, own, readOne)) if (wanted.has(entity.rowKey ?? '')) yield entity;
   }
@@ -193,14 +183,15 @@ async function* readThrough(
   }
 }
 
-/** Short, since each comparison of keys takes it; two families in one partition would do no harm: fingerprints differ. */
-function partitionOf(family: AnswerFamily): string {
-  return createHash('sha256').update(familyText(family)).digest('hex').slice(0, 12);
-}
-
-/** By the last digits, so that the first ones, which are the order in a table, lie evenly in each. */
-function shardOf(fingerprint: string, shards: number): number {
-  return Number.parseInt(fingerprint.slice(-8), 16) % shards;
+/**
+ * Partition by fingerprint: by its last digit, so that the first ones, which are the order in a partition, lie evenly in each.
+ *
+ * The hash is short, since each comparison of keys takes it; two families in one partition would do no harm: fingerprints
+ * differ.
+ */
+function partitionsOf(family: AnswerFamily): (fingerprint: string) => string {
+  const hash = createHash('sha256').update(familyText(family)).digest('hex').slice(0, 12);
+  return fingerprint => hash + fingerprint.slice(-1);
 }
 
 /** Null for an answer that no entity can hold. */
@@ -225,13 +216,11 @@ function answerOf(entity: Entity): CachedAnswer | null {
   }
 }
 
-async function statsOf(tables: readonly TableClient[]): Promise<CacheStats> {
+async function statsOf(table: TableClient): Promise<CacheStats> {
   const counter = createCounter();
-  for (const table of tables) {
-    for await (const entity of table.listEntities({ queryOptions: { select: [...HEAD_COLUMNS] } })) {
-      const head = HeadSchema.safeParse(entity);
-      if (head.success) counter.add(head.data);
-    }
+  for await (const entity of table.listEntities({ queryOptions: { select: [...HEAD_COLUMNS] } })) {
+    const head = HeadSchema.safeParse(entity);
+    if (head.success) counter.add(head.data);
   }
   return counter.all();
 }
@@ -267,28 +256,9 @@ function queryOf({ analysis, deployment, storedBeforeMs }: CacheFilter): { filte
   return conditions.length === 0 ? {} : { filter: conditions.join(' and ') };
 }
 
-async function clearAll(tables: readonly TableClient[], filter: CacheFilter): Promise<number> {
+async function clearAll(table: TableClient, filter: CacheFilter): Promise<number> {
   let removed = 0;
   const queryOptions = { select: ['PartitionKey', 'RowKey'], ...queryOf(filter) };
-  for (const table of tables) {
-    for await (const page of table.listEntities({ queryOptions }).byPage()) removed += await removeAll(table, page);
-  }
-  return removed;
-}
-
-/** Removes entities by transactions; where somebody else removed one meanwhile, one by one. */
-async function removeAll(table: TableClient, entities: readonly Entity[]): Promise<number> {
-  let removed = 0;
-  for (const own of Map.groupBy(entities, ({ partitionKey = '' }) => partitionKey).values()) {
-    for (let at = 0; at < own.length; at += DELETES_AT_A_TIME) {
-      const keys = own
-        .slice(at, at + DELETES_AT_A_TIME)
-        .map(({ partitionKey = '', rowKey = '' }) => ({ partitionKey, rowKey }));
-      const all = await nullOn(404, table.submitTransaction(keys.map((key): TransactionAction => ['delete', key])));
-      const one = ({ partitionKey, rowKey }: (typeof keys)[number]) =>
-        nullOn(404, table.deleteEntity(partitionKey, rowKey));
-      removed += all ? keys.length : (await Promise.all(keys.map(one))).filter(gone => gone !== null).length;
-    }
-  }
+  for await (const page of table.listEntities({ queryOptions }).byPage()) removed += await removeEntities(table, page);
   return removed;
 }

@@ -1,8 +1,8 @@
-import { odata, type TableClient, type TableEntityResult } from '@azure/data-tables';
+import type { TableClient, TableEntityResult } from '@azure/data-tables';
 import type { LedgerRow, SettledRow } from '../core/ledger.ts';
-import { ledgerTable, rowKey } from '../core/names.ts';
+import { ledgerPartitions, ledgerPlace, ledgerTable } from '../core/names.ts';
 import { nullOn, once, type Storage } from './storage.ts';
-import { jsonText, openBulkWriter, textColumns, textFrom } from './table-entities.ts';
+import { inPartitions, jsonText, openBulkWriter, textColumns, textFrom } from './table-entities.ts';
 
 /** A ledger row with the tag by which it may be replaced. */
 export interface LedgerEntry {
@@ -41,8 +41,10 @@ interface Columns {
   row: string;
 }
 
-/** Of each table: a reader keeps a page of every one of up to 64 tables in memory. */
-const ROWS_AT_A_TIME = 500;
+/** A reader keeps so many rows in memory, whatever the number of tables. */
+const ROWS_IN_MEMORY = 4_000;
+/** A request for entities gives no more. */
+const MAX_PAGE_ROWS = 1_000;
 
 /** Ledgers by the number of their tables: a run keeps the number that it began with. */
 export function createLedgerStores(storage: Storage): (shards: number) => LedgerStore {
@@ -55,34 +57,33 @@ export function createLedgerStores(storage: Storage): (shards: number) => Ledger
 }
 
 /**
- * The ledger in Table storage, spread over shards by the number of the issue.
- *
- * Partition = run id, row key = the issue's eight-digit place in the input.
+ * The ledger in Table storage, spread over shards by the number of the issue; {@link ledgerPlace} has the keys.
  */
 export function createLedgerStore(storage: Storage, shards: number): LedgerStore {
   const tables = Array.from({ length: shards }, (_, shard) => storage.table(ledgerTable(shard)));
-  const tableFor = (index: number) => tables[index % shards] as TableClient;
-  const entityOf = (runId: string, index: number, row: LedgerRow) => ({
-    partitionKey: runId,
-    rowKey: rowKey(index),
-    ...columnsOf(row),
-  });
+  const rowsAtATime = Math.min(MAX_PAGE_ROWS, Math.ceil(ROWS_IN_MEMORY / shards));
+  const placeOf = (runId: string, index: number) => {
+    const { shard, ...keys } = ledgerPlace(runId, index, shards);
+    return { keys, table: tables[shard] as TableClient };
+  };
   const ready = once(() => Promise.all(tables.map(table => table.createTable())));
 
   return {
     async read(runId, index) {
       await ready();
-      const entity = await nullOn(404, tableFor(index).getEntity<Columns>(runId, rowKey(index)));
+      const { table, keys } = placeOf(runId, index);
+      const entity = await nullOn(404, table.getEntity<Columns>(keys.partitionKey, keys.rowKey));
       return entity && { row: rowOf(entity), etag: entity.etag };
     },
 
     async write(runId, index, row, etag) {
       await ready();
-      return written(tableFor(index), entityOf(runId, index, row), etag);
+      const { table, keys } = placeOf(runId, index);
+      return written(table, { ...keys, ...columnsOf(row) }, etag);
     },
 
     openReader(runId) {
-      const cursors = tables.map(table => rowsOf(table, runId));
+      const cursors = tables.map(table => rowsOf(table, runId, rowsAtATime));
       const heads: (Promise<IteratorResult<TableEntityResult<Columns>>> | undefined)[] = [];
       return async index => {
         await ready();
@@ -100,11 +101,12 @@ export function createLedgerStore(storage: Storage, shards: number): LedgerStore
     },
 
     openWriter(runId) {
-      const writer = openBulkWriter(tables);
+      const writer = openBulkWriter();
       return {
         async add(index, row) {
           await ready();
-          await writer.add(index % shards, entityOf(runId, index, row));
+          const { table, keys } = placeOf(runId, index);
+          await writer.add(table, { ...keys, ...columnsOf(row) });
         },
         close: () => writer.close(),
       };
@@ -113,9 +115,13 @@ export function createLedgerStore(storage: Storage, shards: number): LedgerStore
 }
 
 /** The rows of a run in one table, by ascending index. */
-async function* rowsOf(table: TableClient, runId: string): AsyncGenerator<TableEntityResult<Columns>, undefined> {
-  const queryOptions = { filter: odata`PartitionKey eq ${runId}` };
-  const pages = table.listEntities<Columns>({ queryOptions }).byPage({ maxPageSize: ROWS_AT_A_TIME });
+async function* rowsOf(
+  table: TableClient,
+  runId: string,
+  maxPageSize: number,
+): AsyncGenerator<TableEntityResult<Columns>, undefined> {
+  const queryOptions = { filter: inPartitions(ledgerPartitions(runId)) };
+  const pages = table.listEntities<Columns>({ queryOptions }).byPage({ maxPageSize });
   for await (const page of pages) yield* page;
 }
 

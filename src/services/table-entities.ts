@@ -1,4 +1,5 @@
-import type { TableClient, TransactionAction } from '@azure/data-tables';
+import { odata, type TableClient, type TransactionAction } from '@azure/data-tables';
+import { nullOn } from './storage.ts';
 
 /** A table property holds 32,768 UTF-16 units at most; no chunk ends within a surrogate pair. */
 const CHUNK = /[\s\S]{1,32000}(?![\uDC00-\uDFFF])/g;
@@ -30,57 +31,101 @@ export type NewEntity = { readonly partitionKey: string; readonly rowKey: string
   Record<string, string | number>
 >;
 
-/** Entities on their way into tables, all of one partition. */
+/** Entities on their way into tables. */
 export interface BulkWriter {
-  /** Takes an entity for the table of that number; no key may come twice. */
-  add(table: number, entity: NewEntity): Promise<void>;
+  /** Takes an entity; no key may come twice. */
+  add(table: TableClient, entity: NewEntity): Promise<void>;
   /** Writes what is left. */
   close(): Promise<void>;
 }
 
-/** What a transaction may hold. */
+/** What a transaction may hold, of one partition. */
 const MAX_ENTITIES = 100;
 /** Of the 4 MB that the service allows; the rest is for what frames the entities. */
 const MAX_BYTES = 3_500_000;
 const FRAME_BYTES = 1_000;
 const TRANSACTIONS_AT_A_TIME = 4;
+/** As many as a ledger may have tables; the cache has 16 partitions. */
+const MAX_OPEN = 64;
+
+/** A transaction that is being filled. */
+interface Group {
+  readonly table: TableClient;
+  readonly actions: TransactionAction[];
+  bytes: number;
+}
 
 /**
- * Writes many entities of one partition, over whatever is there, by transactions of up to 100: a hundredth of the
- * requests that single writes would take.
+ * Writes many entities, over whatever is there, by transactions of up to 100: a hundredth of the requests that single
+ * writes would take, where no more than 64 partitions take turns.
  *
- * The order of writing is not that of adding. What waits in memory is one transaction for each table, and four more.
+ * The order of writing is not that of adding. What waits in memory is one transaction for each of these partitions, and
+ * four more.
  */
-export function openBulkWriter(tables: readonly TableClient[]): BulkWriter {
-  const groups = tables.map(client => ({ client, actions: [] as TransactionAction[], bytes: 0 }));
-  const full: Pick<(typeof groups)[number], 'client' | 'actions'>[] = [];
+export function openBulkWriter(): BulkWriter {
+  const open = new Map<string, Group>();
+  const full: Group[] = [];
 
-  function cut(group: (typeof groups)[number]): void {
-    if (group.actions.length > 0) full.push({ ...group });
-    group.actions = [];
-    group.bytes = 0;
+  function cut(key: string): void {
+    const group = open.get(key);
+    if (group) full.push(group);
+    open.delete(key);
   }
 
   async function submit(): Promise<void> {
     while (full.length > 0) {
       const next = full.splice(0, TRANSACTIONS_AT_A_TIME);
-      await Promise.all(next.map(({ client, actions }) => client.submitTransaction(actions)));
+      await Promise.all(next.map(({ table, actions }) => table.submitTransaction(actions)));
     }
   }
 
   return {
     async add(table, entity) {
-      const group = groups[table];
-      if (!group) throw new RangeError(`There is no table ${table}`);
+      const key = `${table.tableName}/${entity.partitionKey}`;
       const bytes = FRAME_BYTES + Buffer.byteLength(JSON.stringify(entity));
-      if (group.actions.length >= MAX_ENTITIES || group.bytes + bytes > MAX_BYTES) cut(group);
+      const before = open.get(key);
+      if (before && (before.actions.length >= MAX_ENTITIES || before.bytes + bytes > MAX_BYTES)) cut(key);
+      const [oldest] = open.keys();
+      if (oldest !== undefined && open.size >= MAX_OPEN && !open.has(key)) cut(oldest);
+      const group = open.get(key) ?? { table, actions: [], bytes: 0 };
+      open.set(key, group);
       group.actions.push(['upsert', entity, 'Replace']);
       group.bytes += bytes;
       if (full.length >= TRANSACTIONS_AT_A_TIME) await submit();
     },
     async close() {
-      groups.forEach(cut);
+      full.push(...open.values());
+      open.clear();
       await submit();
     },
   };
+}
+
+/** A filter for the entities of some partitions: from one key on, and before the other. */
+export function inPartitions({ from, before }: { readonly from: string; readonly before: string }): string {
+  return odata`PartitionKey ge ${from} and PartitionKey lt ${before}`;
+}
+
+/**
+ * Removes entities by transactions; where somebody else removed one meanwhile, one by one.
+ *
+ * @returns how many this call has removed
+ */
+export async function removeEntities(
+  table: TableClient,
+  entities: readonly { readonly partitionKey?: string; readonly rowKey?: string }[],
+): Promise<number> {
+  let removed = 0;
+  for (const own of Map.groupBy(entities, ({ partitionKey = '' }) => partitionKey).values()) {
+    for (let at = 0; at < own.length; at += MAX_ENTITIES) {
+      const keys = own
+        .slice(at, at + MAX_ENTITIES)
+        .map(({ partitionKey = '', rowKey = '' }) => ({ partitionKey, rowKey }));
+      const all = await nullOn(404, table.submitTransaction(keys.map((key): TransactionAction => ['delete', key])));
+      const one = ({ partitionKey, rowKey }: (typeof keys)[number]) =>
+        nullOn(404, table.deleteEntity(partitionKey, rowKey));
+      removed += all ? keys.length : (await Promise.all(keys.map(one))).filter(gone => gone !== null).length;
+    }
+  }
+  return removed;
 }

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   capacityRunId,
+  ledgerPartitions,
+  ledgerPlace,
   ledgerTable,
   RunIdSchema,
-  rowKey,
   runBlobs,
   streamInstanceId,
   uploadBlobs,
@@ -41,16 +42,40 @@ describe('streamInstanceId', () => {
   });
 });
 
-describe('rowKey', () => {
-  test('has eight digits', () => {
-    expect(rowKey(0)).toBe('00000000');
-    expect(rowKey(99_999)).toBe('00099999');
+describe('the place of a ledger row', () => {
+  const indexes = fc.nat(99_999_999);
+
+  test('goes by the tables in turn, and in each to the next partition after 100 rows', () => {
+    expect(ledgerPlace('r', 0, 16)).toEqual({ shard: 0, partitionKey: 'r:000000', rowKey: '00000000' });
+    expect(ledgerPlace('r', 1_599, 16)).toEqual({ shard: 15, partitionKey: 'r:000000', rowKey: '00001599' });
+    expect(ledgerPlace('r', 1_600, 16)).toEqual({ shard: 0, partitionKey: 'r:000001', rowKey: '00001600' });
+    const places = Array.from({ length: 250 }, (_, index) => ledgerPlace('r', index, 1).partitionKey);
+    expect([...Map.groupBy(places, key => key).values()].map(({ length }) => length)).toEqual([100, 100, 50]);
   });
 
-  test('sorts as text in input order', () => {
+  test('sorts as text in input order, in each table', () => {
     fc.assert(
-      fc.property(fc.nat(99_999_999), fc.nat(99_999_999), (a, b) => {
-        expect(rowKey(a) < rowKey(b)).toBe(a < b);
+      fc.property(indexes, indexes, fc.integer({ min: 1, max: 64 }), (a, b, shards) => {
+        const [first, second] = [ledgerPlace('r', a, shards), ledgerPlace('r', b, shards)];
+        const isBefore =
+          first.partitionKey === second.partitionKey
+            ? first.rowKey < second.rowKey
+            : first.partitionKey < second.partitionKey;
+        if (first.shard === second.shard) expect(isBefore).toBe(a < b);
+        else expect(a).not.toBe(b);
+      }),
+    );
+  });
+
+  test("lies among its run's partitions, and among no other's", () => {
+    const runIds = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,3}$/);
+    const isIn = (key: string, { from, before }: ReturnType<typeof ledgerPartitions>) => key >= from && key < before;
+    fc.assert(
+      fc.property(runIds, runIds, indexes, (own, other, index) => {
+        const { partitionKey } = ledgerPlace(own, index, 1);
+        expect(isIn(partitionKey, ledgerPartitions(own))).toBe(true);
+        expect(isIn(partitionKey, ledgerPartitions(other))).toBe(own === other);
+        expect(isIn(partitionKey, ledgerPartitions(`${own}${other}`))).toBe(false);
       }),
     );
   });

@@ -19,8 +19,7 @@ async function found(cache: AnswerCache, wanted: readonly number[], family = FAM
 }
 
 describe.each([
-  ['in one table', () => createAnswerCache(ownStorage(), 1)],
-  ['in 16 tables', () => createAnswerCache(ownStorage(), 16)],
+  ['in Table storage', () => createAnswerCache(ownStorage())],
   ['in memory, for other tests', createMemoryCache],
 ])('the cache %s', (_, createCache) => {
   test('is empty before anything was stored', async () => {
