@@ -40,8 +40,8 @@ export function createAnalyzeIssue(services: Services) {
   const underWay = new Set<string>();
 
   async function deliver(input: AnalyzeInput): Promise<AnalyzeOutput> {
-    const { runId, attempt, plan } = input;
-    const unit = await pages.unit(runId, attempt, input.unit);
+    const { runId, openList, plan } = input;
+    const unit = await pages.unit(runId, openList, input.unit);
     const key = `${runId}/${unit.index}`;
     if (underWay.has(key)) return elsewhere(waiting.nowMs());
     underWay.add(key);

@@ -26,7 +26,8 @@ interface Services extends DeletionServices {
  * Reads a run's source, finds equal issues, stores all of it page by page, and finds out what is still to be done: what
  * an earlier attempt of the run has answered stays, and what the cache answers is settled here, a hundred rows a request.
  *
- * A second delivery writes the same over the first one's. Of a run that was deleted meanwhile nothing stays.
+ * A second delivery writes the same pages over the first one's, and a list of what is open of its own: by then the cache may
+ * answer more, and the streams go by the list of the delivery that the run went on with. Of a run that was deleted meanwhile nothing stays.
  */
 export function createLoadIssues(services: Services) {
   return defineActivity(CONTRACTS.loadIssues, input => unlessDeleted(services, input, () => load(services, input)));
@@ -41,11 +42,11 @@ async function load(services: Services, input: RunInput): Promise<Loaded> {
   const { total, indexes, promptTokens, isDone, earlier } = work;
   const kept = [...earlier.values()].map(progressOfCalls).reduce(addProgress, work.kept);
   const open = [...indexes.keys()].filter(unit => isDone[unit] !== 1);
-  await services.pages.writeOpen(runId, attempt, open.length === indexes.length ? null : open);
+  const openList = open.length === indexes.length ? null : await services.pages.writeOpen(runId, open);
   const sum = open.reduce((tokens, unit) => tokens + (promptTokens[unit] ?? 0), 0);
   const promptTokensMost = open.reduce((most, unit) => Math.max(most, promptTokens[unit] ?? 0), 0);
   const promptTokensEach = open.length === 0 ? 0 : sum / open.length;
-  return { total, units: open.length, kept, promptTokensEach, promptTokensMost };
+  return { total, units: open.length, openList, kept, promptTokensEach, promptTokensMost };
 }
 
 /** What a run has to do: lists by the number of the distinct issue, as lean as a hundred thousand of them ask for. */

@@ -30,6 +30,8 @@ export const LoadedSchema = z.object({
   total: z.int(),
   /** Distinct issues that are still to be analysed: one call each at most. */
   units: z.int(),
+  /** The list of them, by name; null = all distinct issues. */
+  openList: z.string().nullable(),
   /**
    * What has its outcome already: from the cache, or from an earlier attempt of the run. Calls, tokens and cost are
    * those of all earlier attempts, also for what is to be done again.
@@ -68,6 +70,7 @@ export const StreamInputSchema = z.object({
   attempt: z.int(),
   stream: z.int(),
   plan: RunPlanSchema,
+  openList: LoadedSchema.shape.openList,
   terms: RunTermsSchema,
   /** No new batch from this instant on, in milliseconds since 1970. */
   deadlineAtMs: z.number(),
@@ -83,6 +86,8 @@ export type StreamOutput = z.infer<typeof StreamOutputSchema>;
 export const AnalyzeInputSchema = z.object({
   runId: z.string(),
   attempt: z.int(),
+  openList: LoadedSchema.shape.openList,
+  /** Its number in that list. */
   unit: z.int(),
   /** When the stream handed it out, or its own instant by the grant if that is later; in milliseconds since 1970. */
   startAtMs: z.number(),

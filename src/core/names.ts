@@ -59,8 +59,8 @@ export const runBlobs = {
   folder: (runId: string) => `${runId}/`,
   source: (runId: string) => `${runId}/source.json`,
   manifest: (runId: string) => `${runId}/manifest.json`,
-  /** The units that an attempt has still to do. */
-  open: (runId: string, attempt: number) => `${runId}/open-${attempt}.json`,
+  /** A list of the units that an attempt has still to do. */
+  open: (runId: string, openList: string) => `${runId}/open-${openList}.json`,
   page: (runId: string, page: number) => `${runId}/pages/${String(page).padStart(5, '0')}.ndjson`,
   report: (runId: string) => `${runId}/report.json`,
   results: (runId: string, format: 'ndjson' | 'csv') => `${runId}/results.${format}`,

@@ -38,14 +38,16 @@ export const processIssues: OrchestrationHandler = function* (context) {
   }
 
   const streams = streamsFor(loaded.units, input.plan);
-  const { total, units, kept } = loaded;
+  const { total, units, openList, kept } = loaded;
   const status = { total, units, streams, kept };
   showStatus(context, { phase: 'analyzing', ...status });
   const terms = termsOf(input.plan, loaded);
   const deadlineAtMs = startedAtMs + deadlineMsFor(units, input.plan);
   const settled = yield* allSettled<StreamOutput>(
     context,
-    Array.from({ length: streams }, (_, stream) => callStream(context, input, { stream, terms, deadlineAtMs })),
+    Array.from({ length: streams }, (_, stream) =>
+      callStream(context, input, { stream, openList, terms, deadlineAtMs }),
+    ),
   );
   const ended = settled.flatMap((end, stream) => (end.ok ? [{ stream, ...end.value }] : []));
   const uses = ended.flatMap(({ stream, used }) => (used ? [{ stream, used }] : []));
@@ -64,7 +66,7 @@ export const processIssues: OrchestrationHandler = function* (context) {
 function callStream(
   context: OrchestrationContext,
   { runId, attempt, plan }: RunInput,
-  part: Pick<StreamInput, 'stream' | 'terms' | 'deadlineAtMs'>,
+  part: Pick<StreamInput, 'stream' | 'openList' | 'terms' | 'deadlineAtMs'>,
 ): Task {
   const input: StreamInput = { runId, attempt, plan, ...part, state: FRESH_STREAM };
   return context.df.callSubOrchestrator(

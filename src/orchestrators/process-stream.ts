@@ -131,7 +131,7 @@ function timer(context: OrchestrationContext, untilMs: number): Task {
 
 function analyze(
   context: OrchestrationContext,
-  { runId, attempt, plan }: StreamInput,
+  { runId, attempt, plan, openList }: StreamInput,
   unit: number,
   { maxCompletionTokens }: Grant,
   startAtMs: number,
@@ -140,6 +140,7 @@ function analyze(
   const input: AnalyzeInput = {
     runId,
     attempt,
+    openList,
     unit,
     startAtMs,
     maxCompletionTokens,

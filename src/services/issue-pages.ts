@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { type Issue, IssueSchema } from '../core/issues.ts';
@@ -14,17 +15,18 @@ export interface IssuePages {
     visit?: (placed: PlacedIssue) => void,
   ): Promise<SourceCounts>;
   /**
-   * Writes which distinct issues an attempt has still to do; writing again replaces.
+   * Writes a list of the distinct issues that are still to be done, and answers its name, which no other has.
    *
-   * @param open - ascending numbers of distinct issues, counted from 0 in input order; null = all of them
+   * @param open - ascending numbers of distinct issues, counted from 0 in input order
    */
-  writeOpen(runId: string, attempt: number, open: readonly number[] | null): Promise<void>;
+  writeOpen(runId: string, open: readonly number[]): Promise<string>;
   /**
-   * One of the distinct issues that an attempt has still to do, by its number among these.
+   * One of the distinct issues, by its number in a list.
    *
-   * @throws when the attempt has no such unit
+   * @param openList - the list's name; null = all distinct issues
+   * @throws when the list has no such unit
    */
-  unit(runId: string, attempt: number, unit: number): Promise<Unit>;
+  unit(runId: string, openList: string | null, unit: number): Promise<Unit>;
   /** All issues in input order; `copies` counts further ones with equal content, on the first of them. */
   all(runId: string): AsyncGenerator<PlacedIssue & { readonly copies: number }>;
 }
@@ -53,7 +55,7 @@ const ManifestSchema = z.object({
   copies: z.record(z.string(), z.int()),
 });
 type Manifest = z.infer<typeof ManifestSchema>;
-const OpenSchema = z.array(z.int()).nullable();
+const OpenSchema = z.array(z.int());
 
 const PAGE_ISSUES = 100;
 const PAGE_CHARACTERS = 1_000_000;
@@ -73,12 +75,9 @@ export function createIssuePages(blobs: BlobStore): IssuePages {
     max: CACHED_MANIFESTS,
     fetchMethod: async name => ManifestSchema.parse(JSON.parse(await textOf(blobs, name))),
   });
-  const openUnits = new LRUCache<string, { readonly numbers: Uint32Array | null }>({
+  const openLists = new LRUCache<string, Uint32Array>({
     max: CACHED_MANIFESTS,
-    async fetchMethod(name) {
-      const open = OpenSchema.parse(JSON.parse(await textOf(blobs, name)));
-      return { numbers: open && Uint32Array.from(open) };
-    },
+    fetchMethod: async name => Uint32Array.from(OpenSchema.parse(JSON.parse(await textOf(blobs, name)))),
   });
   const pages = new LRUCache<string, Page>({
     maxSize: CACHE_BYTES,
@@ -88,23 +87,29 @@ export function createIssuePages(blobs: BlobStore): IssuePages {
   const manifest = (runId: string) => manifests.forceFetch(runBlobs.manifest(runId));
   const write: BlobStore['write'] = async (name, content) => {
     await blobs.write(name, content);
-    for (const memory of [manifests, openUnits, pages]) memory.delete(name);
+    for (const memory of [manifests, pages]) memory.delete(name);
   };
 
   return {
     write: (runId, issues, visit = () => {}) => writePages(write, runId, issues, visit),
-    writeOpen: (runId, attempt, open) => write(runBlobs.open(runId, attempt), JSON.stringify(open)),
 
-    async unit(runId, attempt, unit) {
-      const [{ firstUnits, copies }, { numbers }] = await Promise.all([
+    async writeOpen(runId, open) {
+      const openList = randomUUID().slice(0, 8);
+      await blobs.write(runBlobs.open(runId, openList), JSON.stringify(open));
+      return openList;
+    },
+
+    async unit(runId, openList, unit) {
+      const [{ firstUnits, copies }, numbers] = await Promise.all([
         manifest(runId),
-        openUnits.forceFetch(runBlobs.open(runId, attempt)),
+        openList === null ? null : openLists.forceFetch(runBlobs.open(runId, openList)),
       ]);
       const distinct = numbers === null ? unit : (numbers[unit] ?? Number.POSITIVE_INFINITY);
       const number = firstUnits.findLastIndex(first => first <= distinct);
       const { bytes, unitStarts } = await pages.forceFetch(runBlobs.page(runId, number));
       const start = unitStarts[distinct - (firstUnits[number] ?? 0)];
-      if (start === undefined) throw new Error(`Attempt ${attempt} of run ${runId} has no unit ${unit}`);
+      if (start === undefined)
+        throw new Error(`Run ${runId} has no unit ${unit}${openList === null ? '' : ` in list ${openList}`}`);
       const { index, issue, fingerprint } = issueAt(bytes, start);
       return { index, issue, fingerprint, copies: copies[index] ?? 0 };
     },

@@ -74,7 +74,7 @@ test('over any attempts, what is kept and what is done add up to the report, and
         for (const content of cached) await cacheAnswer(issue({ title: String(content) }));
         const rowsBefore = firsts.map(index => ledger.row('run', index));
         const loaded = await load({ attempt, plan: plan({ useCache }) });
-        const todo = await open(loaded.units, attempt);
+        const todo = await open(loaded);
         const answered = firsts.filter((_, i) => rowsBefore[i]?.state === 'settled' && succeeded(rowsBefore[i]));
         expect(todo.filter(index => answered.includes(index))).toEqual([]);
 

@@ -36,6 +36,7 @@ const runInput: RunInput = {
 const loaded: Loaded = {
   total: 3,
   units: 2,
+  openList: '0a1b2c3d',
   kept: { ...NO_PROGRESS, succeeded: 1 },
   promptTokensEach: 412.5,
   promptTokensMost: 700,
@@ -45,6 +46,7 @@ const streamInput: StreamInput = {
   attempt: 2,
   stream: 0,
   plan: plan(),
+  openList: null,
   terms: termsOf(plan(), loaded),
   deadlineAtMs: NOON_MS,
   state: fold(
@@ -58,6 +60,7 @@ const { stopped, progress, used } = streamInput.state;
 const analyzeInput: AnalyzeInput = {
   runId: 'run-1',
   attempt: 1,
+  openList: '0a1b2c3d',
   unit: 0,
   startAtMs: NOON_MS + 0.5,
   maxCompletionTokens: 144,

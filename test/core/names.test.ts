@@ -85,7 +85,7 @@ describe('blob names', () => {
   test('lie below the run', () => {
     expect(runBlobs.folder('r')).toBe('r/');
     expect(runBlobs.source('r')).toBe('r/source.json');
-    expect(runBlobs.open('r', 2)).toBe('r/open-2.json');
+    expect(runBlobs.open('r', '0a1b')).toBe('r/open-0a1b.json');
     expect(runBlobs.manifest('r')).toBe('r/manifest.json');
     expect(runBlobs.page('r', 12)).toBe('r/pages/00012.ndjson');
     expect(runBlobs.report('r')).toBe('r/report.json');

@@ -43,7 +43,15 @@ export function processServices(waiting: Services['waiting']) {
 
 /** What a stream hands `analyzeIssue` at noon: unit 3 of the run `run`. */
 export function analyzeInput(changes: Partial<AnalyzeInput> = {}): AnalyzeInput {
-  const input = { runId: 'run', attempt: 1, unit: 3, startAtMs: NOON_MS, maxCompletionTokens: 1_200, plan: plan() };
+  const input = {
+    runId: 'run',
+    attempt: 1,
+    openList: null,
+    unit: 3,
+    startAtMs: NOON_MS,
+    maxCompletionTokens: 1_200,
+    plan: plan(),
+  };
   return { ...input, ...changes };
 }
 

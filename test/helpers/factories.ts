@@ -253,7 +253,7 @@ type FoldedRun = NonNullable<ReportInput['loaded']>;
 /** What `buildReport` is told of a run of one issue that one stream did in one batch. */
 export function foldedRun(changes: Partial<FoldedRun> = {}): FoldedRun {
   return {
-    loaded: { total: 1, units: 1, kept: NO_PROGRESS, promptTokensEach: 400, promptTokensMost: 700 },
+    loaded: { total: 1, units: 1, openList: null, kept: NO_PROGRESS, promptTokensEach: 400, promptTokensMost: 700 },
     ends: [{ kind: 'drained', code: null }],
     progress: { ...NO_PROGRESS, batches: 1 },
     capacity: null,

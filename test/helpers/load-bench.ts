@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { createLoadIssues } from '../../src/activities/load-issues.ts';
 import { questionOf } from '../../src/core/analysis.ts';
 import { familyOf } from '../../src/core/answer-cache.ts';
@@ -51,10 +52,11 @@ export function createLoadBench(changes: Partial<Parameters<typeof createLoadIss
       await writer.add({ fingerprint, answer, storedAtMs, usage });
       await writer.close();
     },
-    /** The indexes of what an attempt has still to do, in the order of its units. */
-    async open(units: number, attempt = 1) {
+    /** The indexes of what is still to be done, in the order of its units. */
+    async open({ units, openList }: Loaded) {
       const indexes: number[] = [];
-      for (let unit = 0; unit < units; unit++) indexes.push((await pages.unit('run', attempt, unit)).index);
+      for (let unit = 0; unit < units; unit++) indexes.push((await pages.unit('run', openList, unit)).index);
+      await expect(pages.unit('run', openList, units)).rejects.toThrow(`Run run has no unit ${units}`);
       return indexes;
     },
   };

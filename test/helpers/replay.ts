@@ -67,7 +67,15 @@ export interface World {
 
 /** What `loadIssues` answers of issues that are all open and differ from each other, of 400 prompt tokens each. */
 export function loaded(units: number, changes: Partial<Loaded> = {}): Loaded {
-  return { total: units, units, kept: NO_PROGRESS, promptTokensEach: 400, promptTokensMost: 400, ...changes };
+  return {
+    total: units,
+    units,
+    openList: null,
+    kept: NO_PROGRESS,
+    promptTokensEach: 400,
+    promptTokensMost: 400,
+    ...changes,
+  };
 }
 
 /** Activities of a run in which everything succeeds. */

@@ -12,6 +12,7 @@ export function streamInput(units: number, changes: Partial<StreamInput> = {}): 
     attempt: 1,
     stream: 0,
     plan: own,
+    openList: null,
     terms: termsOf(own, loaded(units)),
     deadlineAtMs: NOON_MS + 86_400_000,
     state: FRESH_STREAM,

@@ -30,7 +30,7 @@ describe('a run', () => {
     const run = await runOrchestration(
       'processIssues',
       input,
-      activities({ loadIssues: () => loaded(41, { total: 45, kept }) }),
+      activities({ loadIssues: () => loaded(41, { total: 45, openList: '0a1b', kept }) }),
     );
     expect(run).toMatchObject({ runtimeStatus: 'Completed', output: summary() });
     expect(analyzedUnits(run).toSorted((a, b) => a - b)).toEqual(numbers(41));
@@ -38,6 +38,7 @@ describe('a run', () => {
     expect(run.calls.find(({ name }) => name === 'analyzeIssue')?.input).toEqual({
       runId: 'run-1',
       attempt: 1,
+      openList: '0a1b',
       unit: 0,
       startAtMs: NOON_MS,
       maxCompletionTokens: 1_200,
@@ -60,7 +61,7 @@ describe('a run', () => {
       endedAtMs: NOON_MS + 1_000,
       failure: null,
       loaded: {
-        loaded: loaded(41, { total: 45, kept }),
+        loaded: loaded(41, { total: 45, openList: '0a1b', kept }),
         ends: [drained, drained, drained],
         progress: { succeeded: 41, cached: 0, batches: 3, calls: 41 },
       },

@@ -12,10 +12,8 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items;
 }
 
-async function writeAll(pages: IssuePages, runId: string, issues: readonly Issue[], open: number[] | null = null) {
-  const counts = await pages.write(runId, placeIssues(each(issues), contentOf, null));
-  await pages.writeOpen(runId, 1, open);
-  return counts;
+function writeAll(pages: IssuePages, runId: string, issues: readonly Issue[]) {
+  return pages.write(runId, placeIssues(each(issues), contentOf, null));
 }
 
 /** One issue for each content; equal numbers are equal issues. */
@@ -39,10 +37,10 @@ async function expectHeld(pages: IssuePages, runId: string, issues: readonly Iss
   const { all, units } = expected(issues);
   expect(await Array.fromAsync(pages.all(runId))).toEqual(all);
   const found = [];
-  for (const unit of units.keys()) found.push(await pages.unit(runId, 1, unit));
+  for (const unit of units.keys()) found.push(await pages.unit(runId, null, unit));
   expect(found).toEqual(units);
-  const beyond = `Attempt 1 of run ${runId} has no unit ${units.length}`;
-  await expect(pages.unit(runId, 1, units.length)).rejects.toThrow(beyond);
+  const beyond = `Run ${runId} has no unit ${units.length}`;
+  await expect(pages.unit(runId, null, units.length)).rejects.toThrow(beyond);
 }
 
 describe('issue pages', () => {
@@ -79,10 +77,9 @@ describe('issue pages', () => {
     const names = [...blobs.content.keys()].sort();
     expect(names).toEqual([
       'run/manifest.json',
-      'run/open-1.json',
       ...[0, 1, 2, 3].map(n => `run/pages/0000${n}.ndjson`),
     ]);
-    const sizes = names.slice(2).map(name => String(blobs.content.get(name)).trimEnd().split('\n').length);
+    const sizes = names.slice(1).map(name => String(blobs.content.get(name)).trimEnd().split('\n').length);
     expect(sizes).toEqual([100, 100, 100, 12]);
     await expectHeld(pages, 'run', issues);
   });
@@ -136,9 +133,12 @@ describe('issue pages', () => {
         return blobs.read(name);
       },
     });
-    await Promise.all([0, 1, 2, 0].map(unit => pages.unit('run', 1, unit)));
-    await pages.unit('run', 1, 1);
-    expect(reads).toEqual(['run/manifest.json', 'run/open-1.json', 'run/pages/00000.ndjson']);
+    await Promise.all([0, 1, 2, 0].map(unit => pages.unit('run', null, unit)));
+    await pages.unit('run', null, 1);
+    expect(reads).toEqual(['run/manifest.json', 'run/pages/00000.ndjson']);
+    const openList = await pages.writeOpen('run', [2]);
+    await Promise.all([0, 0].map(unit => pages.unit('run', openList, unit)));
+    expect(reads.slice(2)).toEqual([`run/open-${openList}.json`]);
   });
 
   test('of 40 MB do not stay in memory, and are read all the same', async () => {
@@ -150,14 +150,14 @@ describe('issue pages', () => {
     const pages = createIssuePages({ ...blobs, read: name => blobs.read(name).finally(() => reads++) });
     await writeAll(pages, 'run', issues);
     for (const _ of [1, 2])
-      for (const unit of issues.keys()) expect((await pages.unit('run', 1, unit)).index).toBe(unit);
+      for (const unit of issues.keys()) expect((await pages.unit('run', null, unit)).index).toBe(unit);
     expect(reads).toBeGreaterThan(1 + issues.length);
   });
 
   test('hold even an issue larger than what is kept in memory', async () => {
     const pages = createIssuePages(createMemoryBlobs());
     await writeAll(pages, 'run', [issue({ description: 'x'.repeat(17_000_000) })]);
-    expect((await pages.unit('run', 1, 0)).issue.description).toHaveLength(17_000_000);
+    expect((await pages.unit('run', null, 0)).issue.description).toHaveLength(17_000_000);
   });
 
   test('are all there or not at all: without the index, nothing is found', async () => {
@@ -168,11 +168,10 @@ describe('issue pages', () => {
     }
     const pages = createIssuePages(blobs);
     await expect(pages.write('run', placeIssues(failing(), contentOf, null))).rejects.toThrow('source broke');
-    await expect(pages.unit('run', 1, 0)).rejects.toThrow('Blob run/manifest.json is missing');
+    await expect(pages.unit('run', null, 0)).rejects.toThrow('Blob run/manifest.json is missing');
     await pages.write('run', placeIssues(each(issuesOf([1, 2])), contentOf, null));
-    await expect(pages.unit('run', 1, 0)).rejects.toThrow('Blob run/open-1.json is missing');
-    await pages.writeOpen('run', 1, null);
-    expect((await pages.unit('run', 1, 1)).issue.title).toBe('Title 2');
+    expect((await pages.unit('run', null, 1)).issue.title).toBe('Title 2');
+    await expect(pages.unit('run', 'none', 0)).rejects.toThrow('Blob run/open-none.json is missing');
   });
 
   test('are shown one by one while they are written', async () => {
@@ -183,24 +182,24 @@ describe('issue pages', () => {
     expect(seen).toEqual(expected(issues).all.map(({ copies: _, ...placed }) => placed));
   });
 
-  test('of any open issues are found by their number among these, for each attempt by its own', async () => {
+  test('of any open issues are found by their number among these, for each list by its own', async () => {
     const contents = fc.array(fc.nat(180), { minLength: 1, maxLength: 260, size: 'max' });
     const runs = contents.chain(numbers => {
       const units = expected(issuesOf(numbers)).units.map((_, n) => n);
       return fc.tuple(fc.constant(numbers), fc.subarray(units), fc.subarray(units));
     });
     await fc.assert(
-      fc.asyncProperty(runs, async ([numbers, ...attempts]) => {
+      fc.asyncProperty(runs, async ([numbers, ...lists]) => {
         const pages = createIssuePages(createMemoryBlobs());
         const issues = issuesOf(numbers);
         await writeAll(pages, 'run', issues);
-        for (const [i, open] of attempts.entries()) await pages.writeOpen('run', 2 + i, open);
-        for (const [i, open] of attempts.entries()) {
+        const named = await Promise.all(lists.map(async open => ({ open, name: await pages.writeOpen('run', open) })));
+        for (const { open, name } of named) {
           const found = [];
-          for (const n of open.keys()) found.push(await pages.unit('run', 2 + i, n));
+          for (const n of open.keys()) found.push(await pages.unit('run', name, n));
           expect(found).toEqual(open.map(unit => expected(issues).units[unit]));
-          await expect(pages.unit('run', 2 + i, open.length)).rejects.toThrow(
-            `Attempt ${2 + i} of run run has no unit ${open.length}`,
+          await expect(pages.unit('run', name, open.length)).rejects.toThrow(
+            `Run run has no unit ${open.length} in list ${name}`,
           );
         }
         await expectHeld(pages, 'run', issues);
@@ -211,8 +210,8 @@ describe('issue pages', () => {
 
   test('written anew are read anew by the process that wrote them', async () => {
     const pages = createIssuePages(createMemoryBlobs());
-    await writeAll(pages, 'run', issuesOf([1, 2, 3]), [1, 2]);
-    expect((await pages.unit('run', 1, 0)).issue.title).toBe('Title 2');
+    await writeAll(pages, 'run', issuesOf([1, 2, 3]));
+    expect((await pages.unit('run', null, 1)).issue.title).toBe('Title 2');
     await writeAll(pages, 'run', issuesOf([7, 8]));
     await expectHeld(pages, 'run', issuesOf([7, 8]));
   });

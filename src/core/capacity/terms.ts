@@ -4,7 +4,10 @@ import { costForCaps } from '../usage.ts';
 import type { RunTerms } from './messages.ts';
 
 /** What a run tells the capacity entity of itself. */
-export function termsOf(plan: RunPlan, { units, kept, promptTokensEach, promptTokensMost }: Loaded): RunTerms {
+export function termsOf(
+  plan: RunPlan,
+  { units, kept, promptTokensEach, promptTokensMost }: Omit<Loaded, 'openList'>,
+): RunTerms {
   const { analysis, maxCompletionTokens, price, maxTokens, maxCostUsd, requestTimeoutMs } = plan;
   const { tokensPerMinute, requestsPerMinute, bufferPercent, tokenSliceMs } = plan;
   return {
