@@ -15,14 +15,18 @@ export interface AppRequest {
   readonly timeoutMs?: number;
 }
 
-/** What came of a request: an answer, or why there was none. */
-export type AppAnswer = { readonly httpStatus: number; readonly text: string } | { readonly unreachable: string };
+/** What came of a request: an answer, or why there was none, where the app itself says so with its problem document. */
+export type AppAnswer =
+  | { readonly httpStatus: number; readonly text: string }
+  | { readonly unreachable: string; readonly problem?: string };
 
 /** Pauses between the attempts of a patient request: about what a host takes to restart. */
 const RETRY_DELAYS_MS = [250, 500, 1_000, 2_000, 4_000, 8_000];
 const TIMEOUT_MS = 30_000;
+/** The app itself says why; a gateway, or a host that is starting, does not. */
+const NOT_NOW = 503;
 /** A gateway, or a host that is starting: nobody has looked at the request. */
-const NOT_THERE = new Set([502, 503, 504]);
+const NOT_THERE = new Set([502, NOT_NOW, 504]);
 
 /**
  * Requests to one app, with what can go wrong told apart.
@@ -88,7 +92,9 @@ export function createAppFetch(context: Context, target: { readonly url: string;
 async function answerOf(response: Response): Promise<AppAnswer> {
   const { status } = response;
   const text = await response.text();
-  return NOT_THERE.has(status) ? { unreachable: `HTTP ${status}` } : { httpStatus: status, text };
+  if (!NOT_THERE.has(status)) return { httpStatus: status, text };
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
+  return { unreachable: `HTTP ${status}`, ...(status === NOT_NOW && isProblem && { problem: text }) };
 }
 
 /**
@@ -97,7 +103,9 @@ async function answerOf(response: Response): Promise<AppAnswer> {
  * @throws {CliError} for any other: no app there, or a refusal in one line
  */
 export function acceptedText(url: string, answer: AppAnswer): string {
-  if ('unreachable' in answer) throw notRunning(url, answer.unreachable);
+  if ('unreachable' in answer) {
+    throw answer.problem === undefined ? notRunning(url, answer.unreachable) : refusal(NOT_NOW, answer.problem);
+  }
   if (answer.httpStatus >= 200 && answer.httpStatus < 300) return answer.text;
   throw refusal(answer.httpStatus, answer.text);
 }

@@ -1,13 +1,12 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
-import type { RunControlMessage } from '../core/capacity/messages.ts';
-import { CAPACITY_ENTITY, capacityRunId } from '../core/names.ts';
-import { type RunAction, type Wish, wishAfter } from '../core/run-control.ts';
+import { type RunAction, wishAfter } from '../core/run-control.ts';
 import { isUnderWay } from '../core/run-status.ts';
 import type { RunEntry, RunRow, RunStore } from '../services/run-store.ts';
 import { statusOf } from './instances.ts';
 import { allowQuery, switchQuery } from './request-body.ts';
 import { HttpProblem, noSuchRun, RETRY_AFTER_SECONDS } from './responses.ts';
+import { announce } from './run-announcement.ts';
 import { runLinks } from './run-links.ts';
 import { type Sleep, terminateRun } from './run-termination.ts';
 import { statusReply } from './run-views.ts';
@@ -35,7 +34,8 @@ export async function controlRun(
   const client = df.getClient(context);
   const isForced = action === 'cancel' && switchQuery(request, 'force');
   const told = await tell(services, client, { action, isForced, runId });
-  if (told) await announce(services, { client, context }, action, told);
+  // Workers look at the row, but none of them could take back that the entity holds a run back.
+  if (told && !(await announce(services.runs, { client, context }, told)) && action === 'resume') throw notTold(told);
   if (told && isForced) await terminateRun(client, services.sleep, told);
   const { row } = await found(services, runId);
   const links = runLinks(request, runId);
@@ -76,38 +76,7 @@ function cannotResume({ runId }: RunRow): HttpProblem {
   return new HttpProblem(409, 'Cancelled', detail, { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
 }
 
-/**
- * Tells the capacity entity what the row says, until the row says no other thing: of two that tell a run at one moment,
- * the later to write is the last to be heard.
- *
- * Workers look at the row themselves, so an entity that cannot be told is no failure; but none of them could take back
- * that it holds a run back.
- */
-async function announce(
-  { runs }: Pick<Services, 'runs'>,
-  { client, context }: { client: df.DurableClient; context: InvocationContext },
-  action: RunAction,
-  row: RunRow,
-): Promise<void> {
-  let told: Wish | undefined;
-  try {
-    for (let wish = row.control; wish !== told; wish = await runs.control(row.runId, row.attempt)) {
-      await signal(client, row, wish);
-      told = wish;
-    }
-  } catch (error) {
-    context.warn(`the capacity of ${row.plan.deployment} was not told of run ${row.runId}`, error);
-    if (action !== 'resume') return;
-    const detail = `Run ${row.runId} could not be told to go on; say it again.`;
-    throw new HttpProblem(503, 'Not told', detail, { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
-  }
-}
-
-function signal(client: df.DurableClient, { runId, attempt, plan }: RunRow, wish: Wish): Promise<void> {
-  const message: RunControlMessage = {
-    runId: capacityRunId(runId, attempt),
-    control: wish ?? 'go',
-    nowMs: Date.now(),
-  };
-  return client.signalEntity(new df.EntityId(CAPACITY_ENTITY, plan.deployment), 'control', message);
+function notTold({ runId }: RunRow): HttpProblem {
+  const detail = `Run ${runId} could not be told to go on; say it again.`;
+  return new HttpProblem(503, 'Not told', detail, { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
 }

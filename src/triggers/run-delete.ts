@@ -8,10 +8,11 @@ import type { RunRow, RunStore } from '../services/run-store.ts';
 import { statusOf } from './instances.ts';
 import { allowQuery, switchQuery } from './request-body.ts';
 import { route } from './responses.ts';
+import { announce, type Speaker } from './run-announcement.ts';
 import { hasRootEnded, inGroups, type Sleep, stillUnderWay, terminateRun } from './run-termination.ts';
 
 interface Services {
-  readonly runs: Pick<RunStore, 'entry' | 'setControl' | 'remove'>;
+  readonly runs: Pick<RunStore, 'entry' | 'setControl' | 'control' | 'remove'>;
   readonly cleanup: RunCleanup;
   readonly sleep: Sleep;
 }
@@ -36,7 +37,7 @@ export function createRunDelete(services: Services): HttpHandler {
     const isForced = switchQuery(request, 'force');
     const runId = parseInput(RunIdSchema, request.params['runId'] ?? '', 'runId');
     const client = df.getClient(context);
-    const row = await stopped(services, client, runId, isForced);
+    const row = await stopped(services, { client, context }, runId, isForced);
     if (row) {
       await cleanup.remove(runId, row.plan.ledgerShards);
       await inGroups([...streamIdsOfAll(row), runId], id => client.purgeInstanceHistory(id));
@@ -51,23 +52,31 @@ export function createRunDelete(services: Services): HttpHandler {
 /**
  * The run once nothing of it is under way; null where there is none.
  *
- * A run without a report may have left streams and queued issues behind: these are ended too.
+ * A run without a report may have left streams and queued issues behind: these are ended too. Since none of them reports
+ * what it was granted, the capacity entity is told to give that to others; again before they are ended, as a request that
+ * was interrupted may not have told it.
  */
 async function stopped(
   { runs, sleep }: Services,
-  client: df.DurableClient,
+  speaker: Speaker,
   runId: string,
   isForced: boolean,
 ): Promise<RunRow | null> {
+  const { client } = speaker;
   for (;;) {
     const entry = await runs.entry(runId);
     if (!entry) return null;
     const { row } = entry;
     const status = await statusOf(row, client);
     if (isUnderWay(status.status) && !isForced) throw stillUnderWay(status, ADVICE);
-    if (row.summary === null && row.control !== 'cancelled') {
-      if (await runs.setControl(entry, 'cancelled')) await sleep(STOPPING_MS);
-      continue;
+    if (row.summary === null) {
+      const isNews = row.control !== 'cancelled';
+      if (isNews && !(await runs.setControl(entry, 'cancelled'))) continue;
+      await announce(runs, speaker, { ...row, control: 'cancelled' });
+      if (isNews) {
+        await sleep(STOPPING_MS);
+        continue;
+      }
     }
     const isOver = row.summary ? hasRootEnded(client, sleep, row) : terminateRun(client, sleep, row);
     if (!(await isOver)) throw stillUnderWay(status, ADVICE);

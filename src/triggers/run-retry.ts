@@ -14,12 +14,13 @@ import type { RunRow, RunStore } from '../services/run-store.ts';
 import { rootOf, startOnce, statusOf } from './instances.ts';
 import { allowQuery, readOptionalJson } from './request-body.ts';
 import { fieldProblem, type HttpProblem, noSuchRun } from './responses.ts';
+import { announce, type Speaker } from './run-announcement.ts';
 import { acceptedReply, runLinks } from './run-links.ts';
 import { hasRootEnded, type Sleep, stillUnderWay, terminateStreams } from './run-termination.ts';
 import { statusReply } from './run-views.ts';
 
 interface Services {
-  readonly runs: Pick<RunStore, 'entry' | 'restart'>;
+  readonly runs: Pick<RunStore, 'entry' | 'restart' | 'control'>;
   readonly sleep: Sleep;
 }
 
@@ -64,10 +65,16 @@ export async function retryRun(
     const next = await runs.restart(entry, { plan, startedAtMs: Date.now() });
     // Somebody else has changed the run, most likely by the same request: it is looked at anew.
     if (!next) continue;
-    if (row.summary === null) await terminateStreams(client, row);
+    if (row.summary === null) await endLeftovers(runs, { client, context }, row);
     await start(client, next, context);
     return acceptedReply(request, client, next, { attempt, replayed: false });
   }
+}
+
+/** Streams that an attempt without a report may have left behind; what they were granted goes to others. */
+async function endLeftovers(runs: Services['runs'], speaker: Speaker, row: RunRow): Promise<void> {
+  await announce(runs, speaker, { ...row, control: 'cancelled' });
+  await terminateStreams(speaker.client, row);
 }
 
 function notEnded(status: RunStatus): HttpProblem {

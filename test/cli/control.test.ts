@@ -32,6 +32,7 @@ const statusAnswer = (status: RunStatus['status']): Answer => ({
   body: { ...running, status, links: {} },
 });
 const unknown = problem(404, 'No such run', { field: 'runId', value: '"run-1"', allowed: 'the id of a run' });
+const NOT_TOLD = problem(503, 'Not told');
 
 describe('cancel, pause and resume', () => {
   it.each<[string, RunStatus['status'], string]>([
@@ -72,9 +73,25 @@ describe('cancel, pause and resume', () => {
 
   it('says it again while the app does not answer', async () => {
     const { exitCode, requests } = await fanfold(['resume', 'run-1'], (_, earlier) =>
-      earlier.length === 0 ? problem(503, 'Not told') : statusAnswer('running'),
+      earlier.length === 0 ? NOT_TOLD : statusAnswer('running'),
     );
     expect([exitCode, requests.length]).toEqual([0, 2]);
+  });
+
+  it('says in the words of the app why it cannot do so, once that has been said often enough', async () => {
+    const { exitCode, out, err, requests } = await fanfold(['resume', 'run-1'], () => NOT_TOLD);
+    expect([exitCode, out, err, requests.length]).toEqual([1, [], ['error: Not told'], 7]);
+  });
+
+  it.each([
+    ['503 that is no problem document', { ...NOT_TOLD, contentType: 'application/json' }],
+    ['gateway', { ...NOT_TOLD, status: 502 }],
+  ])('takes the answer of a %s for that of no app', async (_, answer) => {
+    const { exitCode, err } = await fanfold(['resume', 'run-1'], () => answer);
+    expect([exitCode, err]).toEqual([
+      1,
+      [expect.stringMatching(/^error: no app answers at .* \(HTTP 50[23]\); start/)],
+    ]);
   });
 
   it.each(['cancel', 'pause', 'resume'])('%s refuses an unknown run by its id', async action => {

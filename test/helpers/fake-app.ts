@@ -17,8 +17,15 @@ export interface SeenRequest {
   readonly body: string;
 }
 
+interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+  /** Default: that of text for a text, else that of JSON. */
+  readonly contentType?: string;
+}
+
 /** What a test answers in place of the fake: a status with a body, or a connection cut without an answer. */
-export type Answer = { readonly status: number; readonly body: unknown } | 'cut';
+export type Answer = Reply | 'cut';
 
 /** An HTTP server with the app's interface; its runs are done after a number of polls. */
 export interface FakeApp extends AsyncDisposable {
@@ -116,9 +123,9 @@ export async function startFakeApp(options: FakeAppOptions = {}): Promise<FakeAp
   };
 }
 
-function send(outgoing: ServerResponse, { status, body }: Exclude<Answer, 'cut'>): void {
+function send(outgoing: ServerResponse, { status, body, contentType }: Reply): void {
   const isText = typeof body === 'string';
-  outgoing.writeHead(status, { 'content-type': isText ? 'text/plain' : 'application/json' });
+  outgoing.writeHead(status, { 'content-type': contentType ?? (isText ? 'text/plain' : 'application/json') });
   outgoing.end(isText ? body : JSON.stringify(body));
 }
 
@@ -127,9 +134,14 @@ export function problem(
   status: number,
   title: string,
   violation?: { field: string; value: string; allowed: string },
-): Answer {
+): Reply {
   const detail = violation ? `${violation.field} is ${violation.value}; allowed: ${violation.allowed}` : title;
-  return { status, body: { type: 'about:blank', title, status, detail, violations: violation ? [violation] : [] } };
+  const violations = violation ? [violation] : [];
+  return {
+    status,
+    body: { type: 'about:blank', title, status, detail, violations },
+    contentType: 'application/problem+json',
+  };
 }
 
 function createRoutes({ lines = THREE_LINES, plan = {}, polls = lines.length, end = 'completed' }: FakeAppOptions) {

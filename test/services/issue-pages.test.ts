@@ -75,10 +75,7 @@ describe('issue pages', () => {
     ]);
     await writeAll(pages, 'run', issues);
     const names = [...blobs.content.keys()].sort();
-    expect(names).toEqual([
-      'run/manifest.json',
-      ...[0, 1, 2, 3].map(n => `run/pages/0000${n}.ndjson`),
-    ]);
+    expect(names).toEqual(['run/manifest.json', ...[0, 1, 2, 3].map(n => `run/pages/0000${n}.ndjson`)]);
     const sizes = names.slice(1).map(name => String(blobs.content.get(name)).trimEnd().split('\n').length);
     expect(sizes).toEqual([100, 100, 100, 12]);
     await expectHeld(pages, 'run', issues);

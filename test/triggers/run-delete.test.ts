@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { control, reserve } from '../../src/core/capacity/capacity.ts';
 import type { RunRow, RunStore } from '../../src/services/run-store.ts';
 import { createRunDelete } from '../../src/triggers/run-delete.ts';
+import { known, terms } from '../helpers/capacity-world.ts';
 import { NOON_MS, summary } from '../helpers/factories.ts';
 import { type HubOptions, startFakeHub } from '../helpers/fake-hub.ts';
 import { createMemoryRunStore } from '../helpers/memory-run-store.ts';
@@ -16,12 +18,14 @@ interface Setting {
   readonly runtimeStatus?: string;
   readonly hub?: HubOptions;
   readonly onSleep?: (runs: RunStore, delayMs: number) => Promise<void>;
+  /** Happens before a word to the run is written. */
+  readonly beforeControl?: (runs: RunStore) => Promise<void>;
   readonly remove?: () => Promise<void>;
 }
 
 /** The route over one run; `done` says in order what was removed, ended and waited for. */
 async function openRoute(setting: Setting = {}) {
-  const { row = ENDED, runtimeStatus = 'Completed', hub: options = {}, onSleep, remove } = setting;
+  const { row = ENDED, runtimeStatus = 'Completed', hub: options = {}, onSleep, beforeControl, remove } = setting;
   const runs = createMemoryRunStore(row);
   const done: string[] = [];
   const hub = await startFakeHub({
@@ -35,6 +39,10 @@ async function openRoute(setting: Setting = {}) {
   const handler = createRunDelete({
     runs: {
       ...runs,
+      async setControl(entry, wish) {
+        await beforeControl?.(runs);
+        return runs.setControl(entry, wish);
+      },
       async remove(runId) {
         done.push(`row ${runId}`);
         await runs.remove(runId);
@@ -132,7 +140,7 @@ describe('DELETE /api/runs/{runId}', () => {
     await using route = await openRoute({ row: runRow() });
     route.hub.set(runRow(), 'Terminated', {}, 'Running');
     expect((await route.remove()).status).toBe(204);
-    expect(route.done.slice(0, 5)).toEqual([
+    expect(route.done.filter(call => !call.startsWith('signal')).slice(0, 5)).toEqual([
       'sleep 3000',
       'terminate run-1',
       'terminate run-1:1:0',
@@ -166,8 +174,58 @@ describe('a run under way', () => {
   test('is ended and removed with ?force=true', async () => {
     await using route = await openRoute({ row: runRow(), runtimeStatus: 'Running' });
     expect((await route.remove({ force: 'true' })).status).toBe(204);
-    expect(route.done.slice(0, 2)).toEqual(['sleep 3000', 'terminate run-1']);
+    expect(route.done.filter(call => !call.startsWith('signal')).slice(0, 2)).toEqual([
+      'sleep 3000',
+      'terminate run-1',
+    ]);
     expect([await route.runs.read('run-1'), route.hub.statusOf('run-1')]).toEqual([null, null]);
+  });
+
+  test('gives what it was granted to others: they try in its place whether the service answers', async () => {
+    await using route = await openRoute({ row: runRow(), runtimeStatus: 'Running' });
+    const closed = { ...known({}), gate: { failures: 0, closings: 1, closedUntilMs: NOON_MS - 1, probe: null } };
+    const asking = { stream: 0, nowMs: NOON_MS, want: 20, fresh: true, terms: terms(), used: null };
+    const probing = reserve(closed, { ...asking, runId: 'run-1:1' });
+    expect(probing.answer.granted).toBe(1);
+    expect(reserve(probing.state, { ...asking, runId: 'other' }).answer).toMatchObject({
+      granted: 0,
+      bound: 'service',
+    });
+    await route.remove({ force: 'true' });
+    const told = route.hub.told.reduce(control, probing.state);
+    expect(reserve(told, { ...asking, runId: 'other' }).answer.granted).toBe(1);
+  });
+
+  test('is told to stop before it is waited for, and again before it is terminated', async () => {
+    await using route = await openRoute({ row: runRow(), runtimeStatus: 'Running' });
+    await route.remove({ force: 'true' });
+    const signal = 'signal gpt-4o-mini';
+    expect(route.done.slice(0, 4)).toEqual([signal, 'sleep 3000', signal, 'terminate run-1']);
+    const message = { runId: 'run-1:1', control: 'cancelled', nowMs: NOON_MS };
+    expect(route.hub.told).toEqual([message, message]);
+  });
+
+  test('is removed also where the entity cannot be told', async () => {
+    await using route = await openRoute({
+      row: runRow(),
+      runtimeStatus: 'Running',
+      hub: { fails: call => call.startsWith('signal') },
+    });
+    expect((await route.remove({ force: 'true' })).status).toBe(204);
+    expect([route.hub.told, await route.runs.read('run-1')]).toEqual([[], null]);
+  });
+
+  test('that somebody else changes at that moment is looked at anew', async () => {
+    await using route = await openRoute({
+      row: runRow(),
+      runtimeStatus: 'Running',
+      async beforeControl(runs) {
+        await runs.finish('run-1', summary());
+        route.hub.set(runRow(), 'Completed');
+      },
+    });
+    expect((await route.remove({ force: 'true' })).status).toBe(204);
+    expect([route.hub.told, route.done[0]]).toEqual([[], 'content run-1 of 1']);
   });
 
   test('that ends by itself meanwhile is removed without being terminated', async () => {

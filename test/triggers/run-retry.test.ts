@@ -127,7 +127,13 @@ describe('a retry', () => {
     await using route = await openRoute({ row: runRow() });
     route.hub.set(runRow(), runtimeStatus, {}, 'Running');
     expect((await route.retry()).json.attempt).toBe(2);
-    expect(route.hub.calls).toEqual(['terminate run-1:1:0', 'terminate run-1:1:1', 'start run-1']);
+    expect(route.hub.calls).toEqual([
+      'signal gpt-4o-mini',
+      'terminate run-1:1:0',
+      'terminate run-1:1:1',
+      'start run-1',
+    ]);
+    expect(route.hub.told).toEqual([{ runId: 'run-1:1', control: 'cancelled', nowMs: LATER_MS }]);
   });
 
   test('of a run without an orchestration starts it, but not in its first five minutes', async () => {

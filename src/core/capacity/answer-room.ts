@@ -1,4 +1,7 @@
-/** How long answers were: how many of them had so many tokens, in steps of {@link STEP}; keys are the steps' numbers. */
+/**
+ * How long answers were: how many of them had so many tokens, in steps of {@link STEP}; keys are the steps' numbers. Older
+ * answers count in part.
+ */
 export type AnswerSizes = Readonly<Record<string, number>>;
 
 const STEP = 16;
@@ -6,6 +9,8 @@ const STEP = 16;
 const ENOUGH = 200;
 /** Beyond so many, older answers count half. */
 const PLENTY = 10_000;
+/** A length that counts less was last seen long ago. */
+const LEAST_COUNT = 1 / 16;
 const QUANTILE = 0.995;
 const MARGIN = 1.25;
 
@@ -16,8 +21,8 @@ export function withAnswers(sizes: AnswerSizes, completions: readonly number[]):
     const step = String(Math.ceil(tokens / STEP));
     counts.set(step, (counts.get(step) ?? 0) + 1);
   }
-  const isPlenty = total(Object.fromEntries(counts)) > PLENTY;
-  return Object.fromEntries([...counts].map(([step, count]) => [step, isPlenty ? Math.ceil(count / 2) : count]));
+  const all = Object.fromEntries(counts);
+  return total(all) > PLENTY ? halved(all) : all;
 }
 
 /** What all but one answer in two hundred fit into, with a quarter more; null while fewer than 200 answers are known. */
@@ -49,6 +54,11 @@ export function meanAnswer(sizes: AnswerSizes): number | null {
   const known = total(sizes);
   if (known === 0) return null;
   return Object.entries(sizes).reduce((sum, [step, count]) => sum + (Number(step) - 0.5) * STEP * count, 0) / known;
+}
+
+function halved(sizes: AnswerSizes): AnswerSizes {
+  const counts = Object.entries(sizes).map(([step, count]) => [step, count / 2] as const);
+  return Object.fromEntries(counts.filter(([, count]) => count >= LEAST_COUNT));
 }
 
 function total(sizes: AnswerSizes): number {

@@ -87,33 +87,24 @@ export type Slot =
  * @param units - wanted; as many as start within 5 s are booked
  */
 export function book(state: CapacityState, runId: string, run: RunShare, terms: RunTerms, units: number): Slot {
-  const { nowMs, tokens, requests } = state;
+  const { nowMs } = state;
   const { tokensEach } = run;
   const paces = pacesOf(state, terms, tokensEach);
   const leastStretch = terms.tokenSliceMs < MINUTE_MS ? 1 : LEAST_STRETCH;
   const stretch = clamp(1 + state.carriedTokens / (units * tokensEach), leastStretch, LARGEST_STRETCH);
   const tokenSpacingMs = paces.tokens.spacingMs * stretch;
   const spacingMs = Math.max(tokenSpacingMs, paces.requests.spacingMs);
-  const bound: Bound = spacingMs === 0 ? null : tokenSpacingMs >= paces.requests.spacingMs ? 'tokens' : 'requests';
-  const { tag, lead } = standingOf(state, runId);
   const isLimited = spacingMs > 0;
+  const bound: Bound = isLimited ? (tokenSpacingMs >= paces.requests.spacingMs ? 'tokens' : 'requests') : null;
+  const { tag, lead } = standingOf(state, runId);
   if (isLimited && lead > (LONGEST_SPAN_MS / spacingMs) * tokensEach) {
     return { kind: 'later', atMs: nowMs + Math.min(TURN_MS, (lead / tokensEach) * spacingMs), bound };
   }
   const most = isLimited ? Math.min(units, 1 + Math.floor(LONGEST_SPAN_MS / spacingMs)) : units;
-  const tokenMs = paces.tokens.spacingMs / tokensEach;
-  const gap = isLimited ? usableGap(state, tokensEach, spacingMs, tokenMs) : null;
-  const roomMs = missingRoom(recentSizes(state), tokensEach) * tokenMs;
-  const meteredAtMs = Math.max(
-    earliest(tokens, paces.tokens, nowMs) + roomMs,
-    earliest(requests, paces.requests, nowMs),
-  );
-  const startAtMs = gap ? gap.fromMs : isLimited ? meteredAtMs : nowMs;
+  const calls: Calls = { most, tokensEach, paces, tokenSpacingMs, spacingMs };
+  const place = isLimited ? (placeInGap(state, calls) ?? placeAtEnd(state, calls)) : placeNow(state, calls);
+  const { count, startAtMs, lastAtMs, isAtEnd, booked } = place;
   if (startAtMs > nowMs + HORIZON_MS) return { kind: 'later', atMs: startAtMs, bound };
-  const count = gap ? Math.min(most, Math.floor((gap.toMs - startAtMs) / spacingMs)) : most;
-  const lastAtMs = startAtMs + (count - 1) * spacingMs;
-  const after = (meter: Meter, ownSpacingMs: number): Meter =>
-    ownSpacingMs === 0 || gap ? meter : { ...meter, nextAtMs: lastAtMs + ownSpacingMs };
   return {
     kind: 'free',
     units: count,
@@ -123,20 +114,59 @@ export function book(state: CapacityState, runId: string, run: RunShare, terms: 
     bound: startAtMs > nowMs ? bound : null,
     state: {
       ...state,
+      ...booked,
       carriedTokens: state.carriedTokens - count * (stretch - 1) * tokensEach,
-      tokens: after(tokens, tokenSpacingMs),
-      requests: after(requests, paces.requests.spacingMs),
-      gaps: gap
-        ? withGap(state.gaps, gap.gap, { fromMs: lastAtMs + spacingMs, toMs: gap.toMs, tokensEach })
-        : state.gaps,
       servedTag: tag,
-      sizes: withSize(state.sizes, tokensEach, lastAtMs, gap === null),
+      sizes: withSize(state.sizes, tokensEach, lastAtMs, isAtEnd),
     },
   };
 }
 
-function withGap(gaps: readonly Gap[], old: Gap, rest: Gap): Gap[] {
-  return gaps.map(gap => (gap === old ? rest : gap));
+/** Calls of one size that are to be booked. */
+interface Calls {
+  readonly most: number;
+  readonly tokensEach: number;
+  readonly paces: ReturnType<typeof pacesOf>;
+  /** By the pace of tokens, with what earlier bookings were wrong by. */
+  readonly tokenSpacingMs: number;
+  /** By both paces: the greater one. */
+  readonly spacingMs: number;
+}
+
+/** Where calls can be booked. */
+interface Place {
+  readonly count: number;
+  readonly startAtMs: number;
+  readonly lastAtMs: number;
+  readonly isAtEnd: boolean;
+  readonly booked: Partial<Pick<CapacityState, 'tokens' | 'requests' | 'gaps'>>;
+}
+
+/** Calls that no limit holds back. */
+function placeNow({ nowMs }: CapacityState, { most }: Calls): Place {
+  return { count: most, startAtMs: nowMs, lastAtMs: nowMs, isAtEnd: true, booked: {} };
+}
+
+function placeInGap(state: CapacityState, { most, tokensEach, paces, spacingMs }: Calls): Place | null {
+  const usable = usableGap(state, tokensEach, spacingMs, paces.tokens.spacingMs / tokensEach);
+  if (!usable) return null;
+  const { gap, fromMs: startAtMs, toMs } = usable;
+  const count = Math.min(most, Math.floor((toMs - startAtMs) / spacingMs));
+  const lastAtMs = startAtMs + (count - 1) * spacingMs;
+  const rest: Gap = { fromMs: lastAtMs + spacingMs, toMs, tokensEach };
+  const gaps = state.gaps.map(each => (each === gap ? rest : each));
+  return { count, startAtMs, lastAtMs, isAtEnd: false, booked: { gaps } };
+}
+
+function placeAtEnd(state: CapacityState, { most: count, tokensEach, paces, tokenSpacingMs, spacingMs }: Calls): Place {
+  const { nowMs, tokens, requests } = state;
+  const roomMs = missingRoom(recentSizes(state), tokensEach) * (paces.tokens.spacingMs / tokensEach);
+  const startAtMs = Math.max(earliest(tokens, paces.tokens, nowMs) + roomMs, earliest(requests, paces.requests, nowMs));
+  const lastAtMs = startAtMs + (count - 1) * spacingMs;
+  const after = (meter: Meter, ownSpacingMs: number): Meter =>
+    ownSpacingMs === 0 ? meter : { ...meter, nextAtMs: lastAtMs + ownSpacingMs };
+  const booked = { tokens: after(tokens, tokenSpacingMs), requests: after(requests, paces.requests.spacingMs) };
+  return { count, startAtMs, lastAtMs, isAtEnd: true, booked };
 }
 
 /** The last instants with a size's in it; a size that only fills time that was given back had no room left at the end. */

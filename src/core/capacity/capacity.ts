@@ -1,5 +1,6 @@
 import { type AnswerSizes, meanAnswer, usualRoom } from './answer-room.ts';
 import { book, HORIZON_MS, pacesOf, roomOf, type Slot } from './booking.ts';
+import { affordableUnits, billedWith, holdOfCall, NOTHING_BILLED } from './budget.ts';
 import { isContending } from './fair-share.ts';
 import { givenUp, grantKey, withoutExpired, withRuns } from './grants.ts';
 import { bufferOf, corrected, learn, requestFigures, tokenFigures } from './learning.ts';
@@ -133,7 +134,7 @@ function newShare(seenAtMs: number): RunShare {
     tokensEach: 0,
     spentTokens: 0,
     spentUsd: 0,
-    billed: { promptTokens: 0, calls: 0 },
+    billed: NOTHING_BILLED,
   };
 }
 
@@ -194,49 +195,9 @@ function decide(state: CapacityState, message: Reserve, run: RunShare): Decision
   return slot.kind === 'free' ? { ...slot, isProbe } : later(slot.atMs, slot.bound);
 }
 
-/** How many calls the run's budget pays for if each takes all it may. */
-function affordableUnits(state: CapacityState, terms: RunTerms, runId: string, run: RunShare): number {
-  const open = Object.values(state.grants).filter(grant => grant.runId === runId);
-  const held = (each: (grant: OpenGrant) => number) => open.reduce((sum, grant) => sum + grant.units * each(grant), 0);
-  const left = (cap: number | null, spent: number, each: number) =>
-    cap === null || each === 0 ? Number.POSITIVE_INFINITY : (cap - spent) / each;
-  const most = mostBilled(state, terms, run);
-  const heldTokens = held(grant => grant.billedTokensEach);
-  const heldUsd = held(grant => grant.costUsdEach);
-  const byTokens = left(terms.maxTokens, run.spentTokens + heldTokens, most.billedTokensEach);
-  const byCost = left(terms.maxCostUsd, run.spentUsd + heldUsd, most.costUsdEach);
-  return Math.floor(Math.min(byTokens, byCost));
-}
-
 /** What a call may take at most, as the service admits it. */
 function tokensOfCall(state: CapacityState, terms: RunTerms): number {
   return terms.promptTokensEach + roomOf(state, terms);
-}
-
-/**
- * A bill counts more than the rule of admission: the schema of the answer, and texts whose characters are more than a
- * quarter of a token each. So many times as much is held, or more where answers have told so.
- */
-const LEAST_BILL = 1.5;
-
-/**
- * What a call is held for in the run's budget: its largest prompt, by the ratio of bills to estimates so far, and all the
- * room that its answer may take. A repair is a second call, and is not held for.
- */
-function mostBilled(state: CapacityState, terms: RunTerms, { billed }: RunShare) {
-  const { promptTokensEach, promptTokensMost } = terms;
-  const seenEach = billed.calls === 0 ? 0 : billed.promptTokens / billed.calls;
-  const promptTokens = promptTokensMost * Math.max(LEAST_BILL, seenEach / Math.max(1, promptTokensEach));
-  const room = roomOf(state, terms);
-  const { inputUsd, outputUsd } = terms.price ?? { inputUsd: 0, outputUsd: 0 };
-  return {
-    billedTokensEach: promptTokens + room,
-    costUsdEach: (promptTokens * inputUsd + room * outputUsd) / 1e6,
-  };
-}
-
-function billedWith(billed: RunShare['billed'], { promptTokens, completions }: BatchUse): RunShare['billed'] {
-  return { promptTokens: billed.promptTokens + promptTokens, calls: billed.calls + completions.length };
 }
 
 function isMeterBound(bound: Bound): boolean {
@@ -251,7 +212,7 @@ function granted(message: Reserve, run: RunShare, decision: Extract<Decision, { 
     runId,
     units,
     tokensEach: run.tokensEach,
-    ...mostBilled(state, terms, run),
+    ...holdOfCall(terms, roomOf(state, terms), run.billed),
     startAtMs,
     endAtMs,
     expiresAtMs: Math.max(endAtMs, state.nowMs) + terms.requestTimeoutMs + GRACE_MS,

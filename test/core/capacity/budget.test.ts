@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { holdOfCall } from '../../../src/core/capacity/budget.ts';
 import type { BatchUse, Grant } from '../../../src/core/capacity/messages.ts';
 import type { CapacityState, OpenGrant } from '../../../src/core/capacity/state.ts';
 import { START_MS, talk } from '../../helpers/capacity-talk.ts';
@@ -113,6 +114,13 @@ describe('a cap in dollars', () => {
 });
 
 describe('what is held for a call', () => {
+  test('is half as much again as its largest prompt, and all its room, at their prices', () => {
+    const call = { promptTokensEach: 1_000, promptTokensMost: 2_000 };
+    const most = { billedTokensEach: 3_500 };
+    expect(holdOfCall({ ...call, price }, 500)).toEqual({ ...most, costUsdEach: 0.001 });
+    expect(holdOfCall({ ...call, price: null }, 500)).toEqual({ ...most, costUsdEach: 0 });
+  });
+
   test.each<[string, BatchUse | null]>([
     ['at first', null],
     ['while calls are only refused', use({ calls: 10, throttled: 10 })],
