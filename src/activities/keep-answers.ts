@@ -5,14 +5,14 @@ import type { ResultLine } from '../core/report.ts';
 import type { AnswerCache } from '../services/answer-cache.ts';
 
 /**
- * Puts what this attempt of a run has bought into the cache, for later runs; also where the run itself asked everything
- * anew.
+ * Puts what a run has bought into the cache, for later runs; also where the run itself asked everything anew. What earlier
+ * attempts bought is among it, since one that was ended by force came to no report. All of it counts from its purchase.
  *
  * A cache that cannot be written costs the run nothing but a line in the log.
  */
 export function openAnswerKeeper(
   cache: Pick<AnswerCache, 'openWriter'>,
-  { runId, attempt, plan }: Pick<ReportInput, 'runId' | 'attempt' | 'plan'>,
+  { runId, plan }: Pick<ReportInput, 'runId' | 'plan'>,
   log: (line: string) => void,
 ) {
   const writer = cache.openWriter(familyOf(analysisNamed(plan.analysis), plan.deployment));
@@ -28,11 +28,11 @@ export function openAnswerKeeper(
   }
 
   return {
-    /** Takes a line of the results that stands for a call of this attempt; passes over any other. */
+    /** Takes a line of the results that stands for an answered call of the run; passes over any other. */
     async add(line: ResultLine, fingerprint: string): Promise<void> {
       const { answer, usage, answeredAtMs: storedAtMs } = line;
       const isBought = line.outcome === 'succeeded' && !line.cached && line.coalescedWith === null;
-      if (!isBought || line.attempt !== attempt || storedAtMs === null) return;
+      if (!isBought || storedAtMs === null) return;
       await attemptTo(() => writer.add({ fingerprint, answer, usage, storedAtMs }));
     },
     /** Writes what is left. */

@@ -1,6 +1,7 @@
 import { analysisNamed } from '../core/analyses.ts';
 import type { AnalyzeInput, AnalyzeOutput } from '../core/contracts.ts';
 import { addCalls, type FactsInHand } from '../core/ledger.ts';
+import { CALLS_IN_A_CLAIM } from '../core/settings.ts';
 import { addCost, addUsage } from '../core/usage.ts';
 import type { AnswerMemory } from '../services/answer-memory.ts';
 import type { ModelClient } from '../services/azure-openai.ts';
@@ -50,8 +51,6 @@ export type Taken =
 
 /** Beyond a call's own timeouts, what a claim leaves for waits and table writes. */
 const CLAIM_MARGIN_MS = 30_000;
-/** Calls that one claim may need one after the other: the first, a quick retry, a repair. */
-const CALLS_IN_A_CLAIM = 3;
 /** A run that is paused is looked at again so often. */
 const PAUSE_MS = 30_000;
 

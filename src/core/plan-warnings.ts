@@ -1,4 +1,5 @@
 import { deadlineMsFor } from './batch-plan.ts';
+import type { Hold } from './capacity/budget.ts';
 import type { CapacityView } from './capacity/messages.ts';
 import { countOf, countText, durationText, percentText, usdText } from './format.ts';
 import type { PlanReply } from './plan-reply.ts';
@@ -9,8 +10,8 @@ import { costUsd } from './usage.ts';
 /** What a plan says of a run, as its warnings need it. */
 interface Planned extends Pick<PlanReply, 'calls' | 'expected' | 'limits'> {
   readonly plan: RunPlan;
-  /** How many calls the run's caps pay for, and how long these take; null where no cap stops it. */
-  readonly capped: { readonly calls: number; readonly durationMs: number } | null;
+  /** How many calls the run's caps pay for, how long these take, and what one is held for; null where no cap stops it. */
+  readonly capped: { readonly calls: number; readonly durationMs: number; readonly hold: Hold } | null;
   /** What the deployment is known to admit; null = not known. */
   readonly known: Pick<CapacityView, 'tokensPerMinute' | 'requestsPerMinute'>;
   readonly settings: Pick<Settings, 'ceiling' | 'workerProcesses'>;
@@ -20,16 +21,25 @@ interface Planned extends Pick<PlanReply, 'calls' | 'expected' | 'limits'> {
   readonly closedForMs: number;
 }
 
-/** Tokens of calls, as billed. */
-type Billed = Pick<PlanReply['expected'], 'promptTokens' | 'completionTokens'>;
+/** Calls, what all of them together are billed, and what one is held for. */
+interface Billed extends Pick<PlanReply['expected'], 'promptTokens' | 'completionTokens'> {
+  readonly calls: number;
+  readonly hold: Hold;
+}
 
-/** Calls that a run's caps pay for, of which `calls` take so many tokens; infinite without a cap. */
-export function affordableCalls(plan: RunPlan, calls: number, { promptTokens, completionTokens }: Billed): number {
+/**
+ * How many of so many calls a run's caps pay for: one more as long as they leave what it is held for.
+ *
+ * @returns infinity without a cap, or without calls
+ */
+export function affordableCalls(plan: RunPlan, { calls, promptTokens, completionTokens, hold }: Billed): number {
   const usd = costUsd({ promptTokens, completionTokens, cachedTokens: 0 }, plan.deployment) ?? 0;
-  const byCost = plan.maxCostUsd === null ? Number.POSITIVE_INFINITY : (calls * plan.maxCostUsd) / usd;
-  const byTokens =
-    plan.maxTokens === null ? Number.POSITIVE_INFINITY : (calls * plan.maxTokens) / (promptTokens + completionTokens);
-  return calls === 0 ? Number.POSITIVE_INFINITY : Math.floor(Math.min(byCost, byTokens));
+  const within = (cap: number | null, held: number, all: number) => {
+    if (cap === null || calls === 0) return Number.POSITIVE_INFINITY;
+    return cap < held ? 0 : 1 + Math.floor(((cap - held) * calls) / all);
+  };
+  const byCost = within(plan.maxCostUsd, hold.costUsdEach, usd);
+  return Math.min(byCost, within(plan.maxTokens, hold.billedTokensEach, promptTokens + completionTokens));
 }
 
 /** What whoever starts the run should know before. */
@@ -43,17 +53,29 @@ type Warning = (planned: Planned) => string | null;
 
 const cap: Warning = ({ plan: { maxCostUsd, maxTokens }, capped, calls, expected }) => {
   if (!capped) return null;
-  const caps = [
-    ...(maxCostUsd === null ? [] : [usdText(maxCostUsd)]),
-    ...(maxTokens === null ? [] : [countOf(maxTokens, 'token')]),
-  ].join(' and ');
-  if (capped.calls === 0) return `A cap of ${caps} stops the run before its first call`;
+  const caps = amountsText(maxCostUsd, maxTokens);
+  if (capped.calls === 0) {
+    const { costUsdEach, billedTokensEach } = capped.hold;
+    const most = amountsText(maxCostUsd && roundedUp(costUsdEach), maxTokens && Math.ceil(billedTokensEach));
+    return `A cap of ${caps} stops the run before its first call, which may take up to ${most}`;
+  }
   const parts = [
     ...(expected.costUsd === null ? [] : [usdText((expected.costUsd * capped.calls) / calls)]),
     durationText(capped.durationMs),
   ].join(' and ');
   return `A cap of ${caps} stops the run after about ${countText(capped.calls)} of ${countOf(calls, 'call')}: about ${parts}`;
 };
+
+/** Dollars and tokens, where they are capped: null = they are not. */
+function amountsText(usd: number | null, tokens: number | null): string {
+  const amounts = [usd === null ? null : usdText(usd), tokens === null ? null : countOf(tokens, 'token')];
+  return amounts.filter(amount => amount !== null).join(' and ');
+}
+
+/** To the digits that are shown, so that a cap of so much is enough. */
+function roundedUp(usd: number): number {
+  return Math.ceil(usd * 1e4) / 1e4;
+}
 
 const deadline: Warning = ({ plan, capped, calls: all, expected }) => {
   const { calls, durationMs } = capped ?? { calls: all, durationMs: expected.durationMs };

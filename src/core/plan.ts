@@ -1,5 +1,7 @@
 import { admittedLimits } from './admitted-limits.ts';
 import { analysisNamed } from './analyses.ts';
+import { answerRoom } from './capacity/answer-room.ts';
+import { type Hold, holdOfCall } from './capacity/budget.ts';
 import { capacityView } from './capacity/capacity.ts';
 import { isContending } from './capacity/fair-share.ts';
 import type { CapacityView } from './capacity/messages.ts';
@@ -37,14 +39,16 @@ const OVERHEAD_MS: Overheads = { call: 20, batch: 300, run: 700 };
 
 /** Puts a plan together. */
 export function planReply(facts: PlanFacts): PlanReply {
-  const { chosen, service, counts, estimate, capacity, nowMs } = facts;
+  const { chosen, settings, service, counts, estimate, capacity, nowMs } = facts;
   const { plan } = chosen;
   const view = capacityView(capacity);
   const calls = estimate.calls - counts.cached;
   const others = Object.values(capacity.runs).filter(run => isContending(run, nowMs)).length;
   const outlook = outlookOf(facts, view, others);
   const expected = expectedOf(facts, outlook, calls);
+  const capped = cappedOf(facts, outlook, calls, expected);
   const limits = limitsOf(chosen, view);
+  const closedForMs = closedForMsOf(view, nowMs);
   return {
     analysis: plan.analysis,
     deployment: plan.deployment,
@@ -56,14 +60,11 @@ export function planReply(facts: PlanFacts): PlanReply {
     concurrencyScope: plan.concurrencyScope,
     settings: planSettings(chosen, calls),
     limits,
-    warnings: planWarnings({
-      ...{ plan, calls, expected, capped: cappedOf(plan, outlook, calls, expected), limits, known: view, others },
-      ...{ settings: facts.settings, closedForMs: closedForMs(view, nowMs) },
-    }),
+    warnings: planWarnings({ plan, calls, expected, capped, limits, known: view, others, settings, closedForMs }),
   };
 }
 
-function closedForMs({ closedUntilMs }: CapacityView, nowMs: number): number {
+function closedForMsOf({ closedUntilMs }: CapacityView, nowMs: number): number {
   return closedUntilMs === null ? 0 : Math.max(0, closedUntilMs - nowMs);
 }
 
@@ -120,9 +121,16 @@ function expectedOf({ chosen, estimate }: PlanFacts, outlook: Outlook, calls: nu
 }
 
 /** What the run's caps leave of it; null where they stop nothing. */
-function cappedOf(plan: RunPlan, { forecastOf }: Outlook, calls: number, expected: PlanReply['expected']) {
-  const affordable = affordableCalls(plan, calls, expected);
-  return affordable < calls ? { calls: affordable, durationMs: forecastOf(affordable).durationMs } : null;
+function cappedOf(facts: PlanFacts, { forecastOf }: Outlook, calls: number, expected: PlanReply['expected']) {
+  const hold = holdOf(facts);
+  const affordable = affordableCalls(facts.chosen.plan, { calls, ...expected, hold });
+  return affordable < calls ? { calls: affordable, durationMs: forecastOf(affordable).durationMs, hold } : null;
+}
+
+/** What the run's first call is held for. */
+function holdOf({ chosen: { plan }, estimate: { admission, admissionMost }, capacity }: PlanFacts): Hold {
+  const prompts = { promptTokensEach: admission.mean, promptTokensMost: admissionMost, price: plan.price };
+  return holdOfCall(prompts, answerRoom(capacity.answers[plan.analysis] ?? {}, plan.maxCompletionTokens));
 }
 
 /** Calls in flight, and activities, at one time: the ceiling holds for an instance, a run's number for each process. */

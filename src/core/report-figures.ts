@@ -1,4 +1,5 @@
 import { admittedLimits } from './admitted-limits.ts';
+import { holdOfCall } from './capacity/budget.ts';
 import type { ReportInput, StreamEnd } from './contracts.ts';
 import { NO_TIME, type SpentMs } from './ledger.ts';
 import { doneIn, NO_PROGRESS } from './progress.ts';
@@ -66,6 +67,7 @@ export function createFigures(input: ReportInput) {
         costPerIssueUsd: succeeded === 0 || costUsd === null ? null : costUsd / succeeded,
         admittedTokens: counts.admittedTokens,
         completionTokens: completionsOf(completions, input),
+        callHold: callHoldOf(input),
         throttled,
         longestRetryAfterMs,
         streams: input.loaded?.ends.length ?? 0,
@@ -109,16 +111,30 @@ function ratesOf({ attempt, plan, loaded }: ReportInput, counts: Counts, starts:
   };
 }
 
-function completionsOf(completions: Series, { plan, loaded }: ReportInput): RunFigures['completionTokens'] {
+function completionsOf(completions: Series, input: ReportInput): RunFigures['completionTokens'] {
   const sorted = completions.sorted();
   if (sorted.length === 0) return null;
-  const room = loaded?.capacity?.maxCompletionTokens[plan.analysis] ?? plan.maxCompletionTokens;
   return {
     mean: Math.round(meanOf(sorted)),
     p995: nearestRank(sorted, 99.5),
     max: nearestRank(sorted, 100),
-    reserved: Math.min(room, plan.maxCompletionTokens),
+    reserved: roomOf(input),
   };
+}
+
+/** Tokens that a call might have for its answer, at the end. */
+function roomOf({ plan, loaded }: ReportInput): number {
+  const room = loaded?.capacity?.maxCompletionTokens[plan.analysis] ?? plan.maxCompletionTokens;
+  return Math.min(room, plan.maxCompletionTokens);
+}
+
+function callHoldOf(input: ReportInput): RunFigures['callHold'] {
+  if (input.loaded === null) return null;
+  const { billedTokensEach, costUsdEach } = holdOfCall(
+    { ...input.loaded.loaded, price: input.plan.price },
+    roomOf(input),
+  );
+  return { tokens: billedTokensEach, usd: costUsdEach };
 }
 
 function spreadOf(series: Series): Spread | null {

@@ -43,8 +43,9 @@ export function isAskedAgain(plan: RunPlan, request: RetryRequest): boolean {
  * The plan of a run's next attempt.
  *
  * @param last - of the attempt before; null where it came to none
- * @throws {InvalidInputError} for a cap that the run has used up, or as good as: one that leaves less than a call takes in
- *   the mean, or that has stopped the run and is not raised; also for a cap in dollars where the price is not known
+ * @throws {InvalidInputError} for a cap that the run has used up, or as good as: one that leaves less than is held for a
+ *   call (where that is not known, than a call took in the mean), or that has stopped the run and is not raised; also for a
+ *   cap in dollars where the price is not known
  */
 export function retriedPlan(plan: RunPlan, request: RetryRequest, last: RunSummary | null): RunPlan {
   if (request.maxCostUsd !== undefined && plan.price === null) {
@@ -86,12 +87,14 @@ function checkCap(
   const cap = changes[name];
   if (cap === null) return;
   const stoppedAt = last?.stopped?.reason === 'budget' && nearerCap(plan, spent) === name ? Number(plan[name]) : 0;
-  const each = last && last.calls > 0 ? spent[unit] / last.calls : 0;
+  const hold = last?.callHold?.[unit] ?? null;
+  const mean = last && last.calls > 0 ? spent[unit] / last.calls : 0;
+  const each = hold ?? mean;
   const least = Math.max(rounded(spent[unit] + each, digits), stoppedAt);
   if (cap > least) return;
   const facts = [
     `the run has ${taken} ${rounded(spent[unit], digits)} so far`,
-    ...(each > 0 ? [`${rounded(each, digits)} a call`] : []),
+    ...(each > 0 ? [`${hold === null ? '' : 'up to '}${rounded(each, digits)} a call`] : []),
     ...(stoppedAt > 0 ? ['and this cap stopped it'] : []),
   ];
   throw invalid(name, cap, `more than ${least}: ${facts.join(', ')}`);

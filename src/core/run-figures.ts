@@ -82,6 +82,8 @@ export const RunFiguresSchema = z.object({
     .object({ mean: z.number(), p995: z.number(), max: z.number(), reserved: z.int() })
     .nullable()
     .default(null),
+  /** What caps hold for a call of this attempt's largest issue; 0 US dollars without a price, null = not known. */
+  callHold: z.object({ tokens: z.number(), usd: z.number() }).nullable().default(null),
   /** Requests that the service refused for its limits; of this attempt. */
   throttled: ProgressSchema.shape.throttled.default(0),
   /** The longest wait that the service asked for; of this attempt. */

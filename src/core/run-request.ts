@@ -44,7 +44,7 @@ export const RunRequestSchema = z.strictObject(
     concurrency: bounded(BOUNDS.concurrency),
     /**
      * `process`: that many calls in each process (exact on one instance with one worker).
-     * `run`: that many on any number of instances, by as many streams with one issue a draw.
+     * `run`: that many on any number of instances, by as many streams with one issue a draw; without pauses, unless set.
      */
     concurrencyScope: z.enum(['process', 'run'], 'one of: process, run').default('process'),
     batchSize: bounded(BOUNDS.batchSize),
@@ -197,6 +197,9 @@ export function planOf(request: RunRequest, settings: Settings, issues: number):
  */
 const MOST_IN_BATCH_PER_CALL = 2;
 
+/** Between batches of several issues. */
+const USUAL_PAUSE_MS = 1_000;
+
 /** How many calls at a time, and in which batches. */
 function shapeOf(request: RunRequest, settings: Settings, { chooseNumber, decide, tier }: Chooser) {
   const cut = `cut to ${SETTINGS.ceiling.env}`;
@@ -208,11 +211,12 @@ function shapeOf(request: RunRequest, settings: Settings, { chooseNumber, decide
     const batchSize = chooseNumber('batchSize', isSized || calls >= tier.concurrency ? NO_LIMIT : few);
     return { concurrency, batchSize, streams: chooseNumber('streams'), batchDelayMs: chooseNumber('batchDelayMs') };
   }
+  const isPauseSet = (request.batchDelayMs ?? settings.batchDelayMs) !== null;
   return {
     concurrency,
     batchSize: decide('batchSize', 1),
     streams: decide('streams', concurrency),
-    batchDelayMs: request.batchDelayMs === undefined ? decide('batchDelayMs', 0) : chooseNumber('batchDelayMs'),
+    batchDelayMs: isPauseSet ? chooseNumber('batchDelayMs') : decide('batchDelayMs', 0),
   };
 }
 
@@ -234,13 +238,14 @@ interface Limit {
 }
 const NO_LIMIT: Limit = { atMost: Number.POSITIVE_INFINITY, why: '' };
 
-/** Chooses value by value (request, then environment, then tier), and notes where each comes from. */
+/** Chooses value by value (request, then environment, then tier or default), and notes where each comes from. */
 function createChooser(request: RunRequest, settings: Settings, tier: Tier) {
   const origins: Origin[] = [];
   const candidates = (name: Chosen): readonly (readonly [number | null | undefined, string])[] => [
     [request[name], 'the request'],
     [settings[name], SETTINGS[name].fallback === settings[name] ? 'default' : SETTINGS[name].env],
     [name in tier ? tier[name as keyof Tier] : null, tierName(tier)],
+    [name === 'batchDelayMs' ? USUAL_PAUSE_MS : null, 'default'],
   ];
   const choose = (name: Chosen, { atMost, why } = NO_LIMIT): number | null => {
     const [value, from] = candidates(name).find(([candidate]) => candidate != null) ?? [null, 'default'];

@@ -93,14 +93,20 @@ export const SETTINGS = {
     'AI_BATCH_SIZE',
     null,
     BOUNDS.batchSize,
-    'issues in a batch; not set: 5 to 20 by the number of issues, at most twice a lower concurrency',
+    'issues in a batch; not set: 5 to 20 by the number of issues, at most twice a lower concurrency; always 1 with ' +
+      'concurrencyScope "run"',
   ),
-  streams: number('AI_BATCH_STREAMS', 3, BOUNDS.streams, 'batches in flight'),
+  streams: number(
+    'AI_BATCH_STREAMS',
+    3,
+    BOUNDS.streams,
+    'batches in flight; always as many as calls with concurrencyScope "run"',
+  ),
   batchDelayMs: number(
     'AI_BATCH_DELAY_MS',
-    1_000,
+    null,
     BOUNDS.batchDelayMs,
-    "least pause between a stream's batches, in milliseconds",
+    'least pause between a stream\'s batches, in milliseconds; not set: 1,000, or 0 with concurrencyScope "run"',
   ),
   requestTimeoutSeconds: number(
     'AZURE_OPENAI_REQUEST_TIMEOUT',
@@ -224,8 +230,8 @@ function followCeiling(settings: Settings, given: Readonly<Record<string, string
 
 /** `functionTimeout` in host.json. */
 const FUNCTION_TIMEOUT_SECONDS = 1_200;
-/** A call and its repair. */
-const CALLS_OF_AN_ISSUE = 2;
+/** Calls that one claim of an issue may need one after the other: the first, a quick retry, a repair. */
+export const CALLS_IN_A_CLAIM = 3;
 
 /** Some activities beside those that call keep calls in flight while rows are read and written; more of them only wait. */
 const LARGEST_CEILING_PER_CALL = 2;
@@ -260,9 +266,9 @@ export function settingsWarnings(settings: Settings): string[] {
     );
   }
   const rounds = Math.ceil(ceiling / inFlight);
-  if (rounds * CALLS_OF_AN_ISSUE * timeoutSeconds > FUNCTION_TIMEOUT_SECONDS) {
+  if (rounds * CALLS_IN_A_CLAIM * timeoutSeconds > FUNCTION_TIMEOUT_SECONDS) {
     warnings.push(
-      `an activity may wait ${rounds - 1} times for a permit and make ${CALLS_OF_AN_ISSUE} calls of ${timeoutSeconds} s ` +
+      `an activity may wait ${rounds - 1} times for a permit and make ${CALLS_IN_A_CLAIM} calls of ${timeoutSeconds} s ` +
         `(${SETTINGS.requestTimeoutSeconds.env}), but functionTimeout ends it after ${FUNCTION_TIMEOUT_SECONDS} s`,
     );
   }

@@ -7,6 +7,8 @@ import { PlanReplySchema } from '../../src/core/plan-reply.ts';
 import { parseInput } from '../../src/core/problems.ts';
 import { planOf, RunRequestSchema } from '../../src/core/run-request.ts';
 import type { Settings } from '../../src/core/settings.ts';
+import { talk } from '../helpers/capacity-talk.ts';
+import { terms, use } from '../helpers/capacity-world.ts';
 import { NOON_MS, settings } from '../helpers/factories.ts';
 import { knownCapacity, meter } from '../helpers/forecasts.ts';
 
@@ -225,28 +227,54 @@ describe('the warnings', () => {
   });
 
   test('say how far a cap takes the run, at what cost and in what time', () => {
-    // 200 calls cost $0.0456 and take 196,000 tokens.
+    // 200 calls cost $0.0456 and take 196,000 tokens. For the next one, $0.0010575 or 3,450 tokens have to be left.
     const timeOf = (calls: number) => {
       const request = { concurrency: 10, batchSize: 20, requestTimeoutSeconds: 120 };
       const { durationMs } = planned({ estimate: { calls, promptTokens: calls * 800 }, request }).expected;
       return durationText(durationMs);
     };
     expect(warningsOf({ request: { maxCostUsd: 0.01 } })).toEqual([
-      `A cap of $0.0100 stops the run after about 43 of 200 calls: about $0.0098 and ${timeOf(43)}`,
+      `A cap of $0.0100 stops the run after about 40 of 200 calls: about $0.0091 and ${timeOf(40)}`,
     ]);
     expect(warningsOf({ request: { maxTokens: 98_000 } })).toEqual([
-      `A cap of 98,000 tokens stops the run after about 100 of 200 calls: about $0.0228 and ${timeOf(100)}`,
+      `A cap of 98,000 tokens stops the run after about 97 of 200 calls: about $0.0221 and ${timeOf(97)}`,
     ]);
     expect(warningsOf({ request: { maxTokens: 98_000, maxCostUsd: 0.01 } })).toEqual([
-      `A cap of $0.0100 and 98,000 tokens stops the run after about 43 of 200 calls: about $0.0098 and ${timeOf(43)}`,
-    ]);
-    expect(warningsOf({ request: { maxTokens: 500 } })).toEqual([
-      'A cap of 500 tokens stops the run before its first call',
+      `A cap of $0.0100 and 98,000 tokens stops the run after about 40 of 200 calls: about $0.0091 and ${timeOf(40)}`,
     ]);
     expect(warningsOf({ request: { maxTokens: 98_000, deployment: 'mine' } })).toEqual([
-      `A cap of 98,000 tokens stops the run after about 100 of 200 calls: about ${timeOf(100)}`,
+      `A cap of 98,000 tokens stops the run after about 97 of 200 calls: about ${timeOf(97)}`,
       expect.stringContaining('price of mine'),
     ]);
+  });
+
+  test('say that a cap below what is held for one call stops the run before it', () => {
+    expect(warningsOf({ request: { maxTokens: 3_449 } })).toEqual([
+      'A cap of 3,449 tokens stops the run before its first call, which may take up to 3,450 tokens',
+    ]);
+    expect(warningsOf({ request: { maxTokens: 3_450 } })).toEqual([expect.stringContaining('after about 1 of 200')]);
+    expect(warningsOf({ request: { maxTokens: 90_000, maxCostUsd: 0.001 } })).toEqual([
+      'A cap of $0.0010 and 90,000 tokens stops the run before its first call, which may take up to $0.0011 and 3,450 tokens',
+    ]);
+    // Answers of up to 112 tokens: a quarter more than that is room enough.
+    const capacity = { answers: { triage: { '7': 400 } } };
+    expect(warningsOf({ request: { maxTokens: 2_393 }, capacity })).toEqual([expect.stringContaining(' 2,394 tokens')]);
+    expect(warningsOf({ request: { maxTokens: 2_394 }, capacity })).toEqual([
+      expect.stringContaining('after about 1 '),
+    ]);
+  });
+
+  test.each([3_449, 3_450, 20_000, 98_000])('say of a cap of %i tokens where the run stops for it', maxTokens => {
+    const { used, grants } = { used: use({ calls: 1, billedTokens: 980 }), grants: talk(knownCapacity()) };
+    const capped = terms({
+      ...{ promptTokensEach: 500, promptTokensMost: 1_500, maxCompletionTokens: 1_200 },
+      maxTokens,
+    });
+    let calls = 0;
+    while (grants.ask({ nowMs: NOON_MS, want: 1, terms: capped, used: calls === 0 ? null : used }).granted > 0)
+      calls += 1;
+    const where = calls === 0 ? 'before its first call' : `after about ${calls} of 200`;
+    expect(warningsOf({ request: { maxTokens } })).toEqual([expect.stringContaining(where)]);
   });
 
   test('say nothing of a deadline that a cap comes before', () => {
@@ -256,7 +284,7 @@ describe('the warnings', () => {
     ]);
     expect(warningsOf({ request: { ...late, maxTokens: 180_000 } })).toEqual([
       expect.stringMatching(/^A cap of 180,000 /),
-      expect.stringMatching(/^The deadline of 20\.0 s .* about 9\d calls /),
+      expect.stringMatching(/^The deadline of 20\.0 s .* about 8\d calls /),
     ]);
   });
 

@@ -64,6 +64,25 @@ describe('the end of a run', () => {
   });
 });
 
+describe('what caps hold for a call', () => {
+  const hold = (changes: Parameters<typeof reportInput>[0] = {}) => figuresOf([], reportInput(changes)).callHold;
+
+  test('is what its largest prompt and its answer may be billed', () => {
+    expect(hold()).toEqual({ tokens: 1.5 * 700 + 1_200, usd: expect.closeTo((1_050 * 0.15 + 1_200 * 0.6) / 1e6, 12) });
+    expect(hold({ plan: plan({ price: null }) })).toEqual({ tokens: 2_250, usd: 0 });
+  });
+
+  test('goes by the room that answers need', () => {
+    const learned = (triage: number) => foldedRun({ capacity: capacityView({ maxCompletionTokens: { triage } }) });
+    expect(hold({ loaded: learned(144) })?.tokens).toBe(1_050 + 144);
+    expect(hold({ loaded: learned(9_000) })?.tokens).toBe(2_250);
+  });
+
+  test('is not known where the issues could not be read', () => {
+    expect(hold({ loaded: null })).toBeNull();
+  });
+});
+
 describe('a retry that stopped', () => {
   const stoppedAt = (attempt: number, kind: StreamEnd['kind'] = 'budget') =>
     reportInput({ attempt, loaded: foldedRun({ ends: [end(kind)] }) });

@@ -56,6 +56,28 @@ describe('the plan of a retry', () => {
     expect(retriedPlan(plan({ maxTokens: 911 }), {}, spent).maxTokens).toBe(911);
   });
 
+  test('is refused for a cap that leaves less than is held for a call', () => {
+    const held = { ...spent, callHold: { tokens: 3_450, usd: 0.001_05 } };
+    const both = (maxTokens: number, maxCostUsd: number) => retriedPlan(plan({ maxTokens, maxCostUsd }), {}, held);
+    expect(() => both(4_350, 1)).toThrow(
+      'maxTokens is 4350; allowed: more than 4350: the run has taken 900 so far, up to 3450 a call',
+    );
+    expect(() => both(4_351, 0.901)).toThrow(
+      'maxCostUsd is 0.901; allowed: more than 0.90105: the run has cost 0.9 so far, up to 0.00105 a call',
+    );
+    expect(both(4_351, 0.901_06)).toMatchObject({ maxTokens: 4_351, maxCostUsd: 0.901_06 });
+  });
+
+  test('is refused for a cap below what is held for the first call', () => {
+    const tokens = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, totalTokens: 0 };
+    const callHold = { tokens: 3_450, usd: 0.001_057_5 };
+    const none = summary({ calls: 0, costUsd: 0, tokens, callHold, stopped: { reason: 'budget', code: null } });
+    expect(() => retriedPlan(plan({ maxTokens: 500 }), { maxTokens: 600 }, none)).toThrow(
+      'maxTokens is 600; allowed: more than 3450: the run has taken 0 so far, up to 3450 a call, and this cap stopped it',
+    );
+    expect(retriedPlan(plan({ maxTokens: 500 }), { maxTokens: 3_451 }, none).maxTokens).toBe(3_451);
+  });
+
   test('is refused where the cap that stopped the run is not raised', () => {
     const stopped = { ...spent, stopped: { reason: 'budget', code: null } as const };
     const fact = 'this cap stopped it';

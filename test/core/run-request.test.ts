@@ -208,6 +208,14 @@ describe('planOf', () => {
     expect(originsOf(given)).toMatchObject({ batchDelayMs: [0, 'concurrencyScope "run"'] });
   });
 
+  test.each([0, 1_000, 5_000])('has a pause of %i ms that the environment sets, in either scope', batchDelayMs => {
+    for (const concurrencyScope of ['process', 'run']) {
+      const given = originsOf({ concurrencyScope }, { batchDelayMs });
+      expect(given).toMatchObject({ batchDelayMs: [batchDelayMs, 'AI_BATCH_DELAY_MS'] });
+      expect(planFor({ concurrencyScope, batchDelayMs: 70 }, { batchDelayMs }).batchDelayMs).toBe(70);
+    }
+  });
+
   test.each([
     ['batchSize', 50],
     ['batchSize', 1],

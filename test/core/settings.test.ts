@@ -264,14 +264,15 @@ describe('settingsWarnings', () => {
     const wide = { ceiling: 60, maxConnections: 60, maxConnectionsPerHost: 60 };
     const timeoutWarnings = (changes: Partial<Settings>) =>
       settingsWarnings(settings({ ...wide, ...changes })).filter(text => text.includes('functionTimeout'));
-    expect(timeoutWarnings({ concurrency: 10, requestTimeoutSeconds: 101 })).toEqual([
-      'an activity may wait 5 times for a permit and make 2 calls of 101 s ' +
+    expect(timeoutWarnings({ concurrency: 10, requestTimeoutSeconds: 67 })).toEqual([
+      'an activity may wait 5 times for a permit and make 3 calls of 67 s ' +
         '(AZURE_OPENAI_REQUEST_TIMEOUT), but functionTimeout ends it after 1200 s',
     ]);
-    expect(timeoutWarnings({ concurrency: 10, requestTimeoutSeconds: 100 })).toEqual([]);
-    expect(timeoutWarnings({ concurrency: 12, requestTimeoutSeconds: 101 })).toEqual([]);
-    expect(timeoutWarnings({ concurrency: 11, requestTimeoutSeconds: 101 })).toHaveLength(1);
-    expect(timeoutWarnings({ concurrency: 200, requestTimeoutSeconds: 600 })).toEqual([]);
+    expect(timeoutWarnings({ concurrency: 10, requestTimeoutSeconds: 66 })).toEqual([]);
+    expect(timeoutWarnings({ concurrency: 12, requestTimeoutSeconds: 67 })).toEqual([]);
+    expect(timeoutWarnings({ concurrency: 11, requestTimeoutSeconds: 67 })).toHaveLength(1);
+    expect(timeoutWarnings({ concurrency: 200, requestTimeoutSeconds: 400 })).toEqual([]);
+    expect(timeoutWarnings({ concurrency: 200, requestTimeoutSeconds: 401 })).toHaveLength(1);
   });
 
   test('knows the functionTimeout of host.json', () => {

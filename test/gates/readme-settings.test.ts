@@ -15,7 +15,7 @@ describe('the table', () => {
     expect(lines).toHaveLength(2 + Object.keys(SETTINGS).length);
     expect(lines[0]).toBe('| Variable | Default | Allowed | Meaning |');
     expect(lines).toContain(
-      "| `AI_BATCH_DELAY_MS` | 1,000 | an integer from 0 to 3600000 | least pause between a stream's batches, in milliseconds |",
+      '| `CACHE_TTL_SECONDS` | 2,592,000 | an integer from 0 to 315360000 | how long answers are used again; 0 = never |',
     );
     expect(lines).toContain(
       '| `AZURE_OPENAI_API_KEY` | – | a key | only if set; otherwise Entra ID (`DefaultAzureCredential`) |',

@@ -54,7 +54,7 @@ export function settings(changes: Partial<Settings> = {}): Settings {
     ceiling: 10,
     batchSize: null,
     streams: 3,
-    batchDelayMs: 1_000,
+    batchDelayMs: null,
     requestTimeoutSeconds: null,
     tokensPerMinute: null,
     requestsPerMinute: null,

@@ -65,6 +65,7 @@ export interface Forecast {
 
 /** Of a larger run so many calls are played at most; the rest goes on as the second half of these did. */
 const MOST_PLAYED = 20_000;
+const MINUTE_MS = 60_000;
 
 /**
  * Plays a run in virtual time. The right to start calls is asked of the capacity entity's own rules, so that pace, buffer
@@ -102,7 +103,7 @@ export function forecast(input: ForecastInput): Forecast {
   const allTokens = (admissionTokens / Math.max(1, played)) * units;
   const atLimitMs = admissionMs(input, allTokens, units);
   // The service begins with a whole minute's room.
-  const leastMs = Math.max(atLimitMs.tokens, atLimitMs.requests) - 60_000;
+  const leastMs = Math.max(atLimitMs.tokens, atLimitMs.requests) - MINUTE_MS;
   return {
     durationMs: Math.round(Math.max(playedMs, leastMs) + overheadMs.run),
     boundBy: boundOf({
@@ -124,33 +125,41 @@ function steadyMs(endsMs: readonly number[]): number {
 }
 
 /** How long the limits take to admit so much; 0 where they are not known. */
-function admissionMs({ plan, capacity }: ForecastInput, tokens: number, requests: number) {
+function admissionMs({ plan, capacity }: ForecastInput, tokens: number, requests: number): ByLimit {
   const tokensPerMinute = plan.tokensPerMinute ?? capacity.tokens.perMinute ?? Number.POSITIVE_INFINITY;
   const requestsPerMinute = plan.requestsPerMinute ?? capacity.requests.perMinute ?? Number.POSITIVE_INFINITY;
-  return { tokens: (tokens / tokensPerMinute) * 60_000, requests: (requests / requestsPerMinute) * 60_000 };
+  return { tokens: (tokens / tokensPerMinute) * MINUTE_MS, requests: (requests / requestsPerMinute) * MINUTE_MS };
 }
 
-/** By the same rules as a report's verdict, so that the two can be compared. */
+type ByLimit = Readonly<Record<'tokens' | 'requests', number>>;
+
+/** By the rules of a report's verdict and in their order, so that the two can be compared. */
 function boundOf(run: {
   readonly lastMs: number;
   readonly timesMs: readonly number[];
   readonly waitedMs: WaitedMs;
   /** What the limits alone took, by what they leave to the run. */
-  readonly admittedMs: Readonly<Record<'tokens' | 'requests', number>>;
+  readonly admittedMs: ByLimit;
   readonly streams: number;
   readonly concurrency: number;
 }): ForecastBound {
   const { lastMs, timesMs, waitedMs, admittedMs, streams, concurrency } = run;
   const inFlight = timesMs.reduce((sum, ms) => sum + ms, 0) / lastMs / concurrency;
   const longestMs = timesMs.reduce((longest, ms) => Math.max(longest, ms), 0);
-  const { tokens, requests, service } = waitedMs;
-  const waited = Math.max(tokens, requests, service) / (streams * lastMs);
-  if (waited >= LONG_WAIT && service >= Math.max(tokens, requests)) return 'service';
+  const longWaitMs = LONG_WAIT * streams * lastMs;
+  if (waitedMs.service >= longWaitMs) return 'service';
+  // A report reckons with a minute at least.
+  const usedUp = limitFrom(USED_UP * Math.max(MINUTE_MS, lastMs), admittedMs);
+  if (usedUp) return usedUp;
   if (inFlight >= FULL) return 'concurrency';
-  if (waited >= LONG_WAIT) return tokens >= requests ? 'tokens' : 'requests';
-  if (Math.max(admittedMs.tokens, admittedMs.requests) >= USED_UP * lastMs) {
-    return admittedMs.tokens >= admittedMs.requests ? 'tokens' : 'requests';
-  }
+  const awaited = limitFrom(longWaitMs, waitedMs);
+  if (awaited) return awaited;
   if (longestMs >= MOST * lastMs) return 'latency';
   return inFlight >= NEARLY_FULL ? 'concurrency' : 'batches';
+}
+
+/** The limit that took longer, if it took so long; null if it did not. */
+function limitFrom(leastMs: number, { tokens, requests }: ByLimit): keyof ByLimit | null {
+  if (Math.max(tokens, requests) < leastMs) return null;
+  return tokens >= requests ? 'tokens' : 'requests';
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { FRESH_CAPACITY } from '../../../src/core/capacity/state.ts';
 import { forecast } from '../../../src/core/forecast/forecast.ts';
-import { NOON_MS } from '../../helpers/factories.ts';
-import { forecastInput, knownCapacity, leastMs, listScheduled, meter } from '../../helpers/forecasts.ts';
+import { verdictOf } from '../../../src/core/verdict.ts';
+import { NOON_MS, summary } from '../../helpers/factories.ts';
+import { callTimesOf, forecastInput, knownCapacity, leastMs, listScheduled, meter } from '../../helpers/forecasts.ts';
 
 /** A forecast's length as a multiple of what its calls alone take at least. */
 function ratio(changes: Parameters<typeof forecastInput>[0] = {}): number {
@@ -148,6 +149,51 @@ describe('what bounds a run', () => {
     expect(boundBy).toBe('service');
     expect(durationMs).toBeGreaterThan(300_000);
     expect(durationMs).toBeLessThan(330_000);
+  });
+
+  test('is a service that is left alone for a fifth of the time, also where limits hold the run back for longer', () => {
+    const closedUntilMs = NOON_MS + 60_000;
+    const capacity = knownCapacity({ gate: { failures: 5, closings: 3, closedUntilMs, probe: null } });
+    const input = forecastInput({ units: 60, capacity, plan: { requestsPerMinute: 20, bufferPercent: 0 } });
+    expect(forecast(input)).toMatchObject({ boundBy: 'service' });
+    expect(forecast({ ...input, capacity: knownCapacity() })).toMatchObject({ boundBy: 'requests' });
+  });
+});
+
+describe('a report of the run as it was forecast', () => {
+  /** What the report says held the run back, and the share of the permits that were in use. */
+  function reported(input: ReturnType<typeof forecastInput>) {
+    const { durationMs, admissionTokens } = forecast(input);
+    const { plan, units, concurrency } = input;
+    const mean = callTimesOf(input).reduce((total, ms) => total + ms, 0) / durationMs;
+    const rate = (count: number, allowed: number | null) => ({
+      achieved: (count * 60_000) / Math.max(60_000, durationMs),
+      allowed,
+    });
+    const figures = summary({
+      ...{ durationMs, newCalls: units, streams: plan.streams, bufferPercent: plan.bufferPercent },
+      ...{ succeeded: units, inFlight: { most: concurrency, mean, overMs: durationMs } },
+      tokensPerMinute: rate(admissionTokens, plan.tokensPerMinute),
+      requestsPerMinute: rate(units, plan.requestsPerMinute),
+    });
+    return { bound: verdictOf(figures, plan)?.bound, busy: mean / concurrency };
+  }
+
+  // Calls of 4 s, 10 at a time: 150 a minute.
+  test.each([
+    ['tokens', 400, { tokensPerMinute: 165 * 1_700 }],
+    ['requests', 400, { requestsPerMinute: 165 }],
+    ['concurrency', 400, { tokensPerMinute: 200 * 1_700 }],
+    ['concurrency', 400, { requestsPerMinute: 200 }],
+    // Of less than a minute's calls, a minute's room is left over.
+    ['concurrency', 130, { tokensPerMinute: 160 * 1_700 }],
+    ['concurrency', 130, { requestsPerMinute: 160 }],
+  ] as const)('has %s as its bound too: %i issues with all permits in use under %j', (bound, units, limits) => {
+    const alike = { callMs: { mean: 4_000, cv: 0.2 }, completionTokens: ROOMY };
+    const input = forecastInput({ units, ...alike, plan: { ...limits, bufferPercent: 0 } });
+    const { busy, ...report } = reported(input);
+    expect(busy).toBeGreaterThan(0.9);
+    expect({ ...report, forecast: forecast(input).boundBy }).toEqual({ bound, forecast: bound });
   });
 });
 
