@@ -22,7 +22,7 @@ export interface BlobWriter {
   close(): Promise<void>;
 }
 
-const BLOCK_CHARACTERS = 2_000_000;
+const BLOCK_CHARACTERS = 500_000;
 
 /** Blobs in Azure Storage; the container is created at the first write. */
 export function createBlobStore({ container }: Storage): BlobStore {

@@ -42,7 +42,7 @@ interface Columns {
 }
 
 /** A reader keeps so many rows in memory, whatever the number of tables. */
-const ROWS_IN_MEMORY = 4_000;
+const ROWS_IN_MEMORY = 2_000;
 /** A request for entities gives no more. */
 const MAX_PAGE_ROWS = 1_000;
 
