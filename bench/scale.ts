@@ -59,6 +59,7 @@ function rowOf(figures: ScaleFigures): string[] {
     perIssue(cpuMs.host + cpuMs.worker, figures),
     perIssue(cpuMs.host, figures),
     perIssue(cpuMs.worker, figures),
+    perIssue(cpuMs.simulator, figures),
     storage ? perIssue(storage.ms, figures) : NONE,
     storage ? perIssue(storage.operations, figures) : NONE,
     mebibytes(rssBytes.host),
@@ -77,6 +78,7 @@ const HEAD = [
   'CPU ms, ours',
   'host',
   'worker',
+  'simulator',
   'storage ms',
   'operations',
   'host RSS',
@@ -89,12 +91,15 @@ function growth(runs: readonly ScaleFigures[]): string {
   const sorted = runs.filter(({ faultShare }) => faultShare === 0).toSorted((a, b) => a.issues - b.issues);
   const [small, large] = [sorted[0], sorted.at(-1)];
   if (!small || !large) return '';
-  const cpuMs = ({ cpuMs: { host, worker }, issues }: ScaleFigures) => (host + worker) / issues;
-  const percent = 100 * (cpuMs(large) / cpuMs(small) - 1);
+  const grown = (cpuMs: (of: ScaleFigures['cpuMs']) => number) => {
+    const percent = 100 * (cpuMs(large.cpuMs) / large.issues / (cpuMs(small.cpuMs) / small.issues) - 1);
+    return `${percent < 0 ? '' : '+'}${percent.toFixed(1)} %`;
+  };
   return (
     `from ${whole(small.issues)} to ${whole(large.issues)}: host ${mebibytes(large.rssBytes.host - small.rssBytes.host)}, ` +
     `worker ${mebibytes(large.rssBytes.worker - small.rssBytes.worker)} more; ` +
-    `our processor time for an issue ${percent < 0 ? '' : '+'}${percent.toFixed(1)} %`
+    `our processor time for an issue ${grown(({ host, worker }) => host + worker)}, ` +
+    `the simulator's for the same work ${grown(({ simulator }) => simulator)}`
   );
 }
 

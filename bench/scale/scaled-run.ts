@@ -28,8 +28,8 @@ export interface ScaleFigures extends ScaledRun {
   readonly makespanMs: number;
   /** Requests to storage and their time, added up; null where the app does not tell. */
   readonly storage: { readonly operations: number; readonly ms: number } | null;
-  /** Processor time during the run. */
-  readonly cpuMs: { readonly host: number; readonly worker: number };
+  /** Processor time during the run. The simulator does the same for each call, so its own tells how fast the machine is. */
+  readonly cpuMs: { readonly host: number; readonly worker: number; readonly simulator: number };
   /** The greatest, since the processes' start. */
   readonly rssBytes: { readonly host: number; readonly worker: number };
   /** The worker's greatest by what the run was at, `upload` first; seen once a second. */
@@ -127,17 +127,15 @@ async function measure(
   const { stats } = await simulator.read();
   const largestHistory = await host.stop();
   const after = await readUse(useFolder);
-  const [inHost, inWorker] = [
-    usedBetween(before['host-main'], after['host-main']),
-    usedBetween(before['worker-main'], after['worker-main']),
-  ];
+  const used = (script: string) => usedBetween(before[script], after[script]);
+  const [inHost, inWorker, inSimulator] = [used('host-main'), used('worker-main'), used('main')];
   return {
     ...run,
     succeeded,
     calls: stats.calls,
     makespanMs,
     storage: storage ? { operations: storage.operations, ms: storage.ms } : null,
-    cpuMs: { host: inHost.cpuMs, worker: inWorker.cpuMs },
+    cpuMs: { host: inHost.cpuMs, worker: inWorker.cpuMs, simulator: inSimulator.cpuMs },
     rssBytes: { host: inHost.rssBytes, worker: inWorker.rssBytes },
     workerRssByPhase: memory.byPhase,
     largestHistory,
@@ -162,7 +160,7 @@ export async function measureScaledRun(run: ScaledRun, appFolder: string): Promi
   const azurite = await startAzurite({ folder: null });
   started.defer(() => azurite.stop());
   const simulatorOptions = { 'latency-ms': 0, deployments: DEPLOYMENT, faults: faultsFile };
-  const simulator = await startSimulator(simulatorOptions, scaledEnvironment(REAL_TIME, null));
+  const simulator = await startSimulator(simulatorOptions, scaledEnvironment(REAL_TIME, useFolder));
   started.defer(() => simulator.stop());
   const service = { simulator: true, endpoint: null, deployment: DEPLOYMENT };
   const env = hostEnvironment(

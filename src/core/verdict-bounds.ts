@@ -194,7 +194,7 @@ export const storage: Rule = figures => {
     : boundBy(
         'storage',
         `Bound by storage: ${figures.storage.perIssue.toFixed(1)} operations took ${durationText(eachMs)} an issue, its calls ` +
-          `${durationText(model)}; raise ${SETTINGS.tableShards.env}, or use faster storage.`,
+          `${durationText(model)}; use a storage account that is nearer to the app, or faster.`,
       );
 };
 

@@ -388,7 +388,7 @@ describe('the verdict', () => {
       },
       {},
       'storage',
-      'Bound by storage: 3.1 operations took 120 ms an issue, its calls 20 ms; raise STORAGE_TABLE_SHARDS, or use faster storage.',
+      'Bound by storage: 3.1 operations took 120 ms an issue, its calls 20 ms; use a storage account that is nearer to the app, or faster.',
     ],
     [
       'batches',
