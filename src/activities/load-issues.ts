@@ -26,8 +26,9 @@ interface Services extends DeletionServices {
  * Reads a run's source, finds equal issues, stores all of it page by page, and finds out what is still to be done: what
  * an earlier attempt of the run has answered stays, and what the cache answers is settled here, a hundred rows a request.
  *
- * A second delivery writes the same pages over the first one's, and a list of what is open of its own: by then the cache may
- * answer more, and the streams go by the list of the delivery that the run went on with. Of a run that was deleted meanwhile nothing stays.
+ * A second delivery writes the same pages over the first one's, but a list of its own of what is open: by then the cache
+ * may answer more, and the streams go by the list of the delivery that the run went on with. Of a run that was deleted
+ * meanwhile nothing stays.
  */
 export function createLoadIssues(services: Services) {
   return defineActivity(CONTRACTS.loadIssues, input => unlessDeleted(services, input, () => load(services, input)));

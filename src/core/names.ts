@@ -3,7 +3,7 @@ import { z } from 'zod';
 const RUN_ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /**
- * A run's id, which is also its root orchestration's instance id, its table partition and its blob folder.
+ * A run's id, which is also its root orchestration's instance id, its blob folder, and what its table keys begin with.
  *
  * The pattern is what all three accept: table keys refuse `/ \ # ?`, instance ids a leading `@`.
  */

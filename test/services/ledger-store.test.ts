@@ -109,6 +109,15 @@ describe.each([
     expect(await ledger.write('run', 3, released, newer)).toEqual(expect.any(String));
   });
 
+  test('takes rows that are spread over many partitions, and come back to them', async () => {
+    const ledger = createLedger();
+    const indexes = [0, 1].flatMap(n => Array.from({ length: 70 }, (_, partition) => 1_600 * partition + n));
+    const writer = ledger.openWriter('run');
+    for (const index of indexes) await writer.add(index, settledRow({ callMs: index }));
+    await writer.close();
+    for (const index of indexes) expect((await ledger.read('run', index))?.row).toMatchObject({ callMs: index });
+  });
+
   test('takes no row at all, too, and nothing twice over', async () => {
     const ledger = createLedger();
     await ledger.openWriter('run').close();
